@@ -1,0 +1,99 @@
+//! Everything that may leave the border: datagrams, questions, events.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::snapshot::ListenerIndex;
+use crate::time::Time;
+use crate::trace::Trace;
+
+/// What one or more inputs led to. Reused from batch to batch, so that the byte arena keeps its capacity.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    arena: Vec<u8>,
+    sends: Vec<Send>,
+    /// What only the outside world can answer.
+    pub questions: Vec<Question>,
+    /// What happened, for charging, logs and alarms.
+    pub events: Vec<Event>,
+    /// The stages' steps, when somebody asked for them.
+    pub trace: Trace,
+}
+
+/// A datagram to send; its bytes lie in the arena of the `Outputs` it came with.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// The listener whose socket is to send it (RFC 3581 §4: answers leave from where requests arrive).
+    pub listener: ListenerIndex,
+    /// Where to.
+    pub destination: SocketAddr,
+    bytes: Range<usize>,
+}
+
+impl Outputs {
+    /// Forgets everything but the capacity (and whether steps are kept).
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.sends.clear();
+        self.questions.clear();
+        self.events.clear();
+        self.trace.take();
+    }
+
+    /// Queues a datagram whose bytes *write* appends to the arena.
+    pub fn send_with(&mut self, listener: ListenerIndex, destination: SocketAddr, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.arena.len();
+        write(&mut self.arena);
+        self.sends.push(Send { listener, destination, bytes: start..self.arena.len() });
+    }
+
+    /// Queues a datagram with a copy of *bytes*.
+    pub fn send(&mut self, listener: ListenerIndex, destination: SocketAddr, bytes: &[u8]) {
+        self.send_with(listener, destination, |arena| arena.extend_from_slice(bytes));
+    }
+
+    /// The datagrams in the order in which they are to be sent.
+    pub fn sends(&self) -> &[Send] {
+        &self.sends
+    }
+
+    /// The bytes of *send*.
+    pub fn bytes(&self, send: &Send) -> &[u8] {
+        self.arena.get(send.bytes.clone()).unwrap_or_default()
+    }
+}
+
+/// Names a question; unique for the life of the process (worker, slot and generation inside).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct QuestionId(pub u64);
+
+/// A question to the outside world. The core goes on serving; an answer after the deadline is counted and dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Question {
+    /// To be given back with the answer.
+    pub id: QuestionId,
+    /// Until when an answer is of use.
+    #[serde(skip)]
+    pub deadline: Time,
+    /// The same, as milliseconds from when it was asked.
+    pub deadline_ms: u64,
+    /// What is asked.
+    pub body: QuestionBody,
+}
+
+/// What only the outside world knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum QuestionBody {
+    /// The URIs of a number (RFC 6116).
+    Enum {
+        /// The id of the `enum` section that says where to look.
+        service: String,
+        /// The Application Unique String: `+` and digits (RFC 6116 §3.1).
+        number: String,
+    },
+}

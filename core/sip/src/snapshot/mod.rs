@@ -1,0 +1,349 @@
+//! The compiled configuration and policy, as the control plane handed it down: immutable, shared by all workers.
+//!
+//! [`Document`](document::Document) is the JSON form with names; [`Snapshot`] has every name resolved to an index and
+//! every pattern compiled. A document with a fault is refused whole, and the snapshot in force goes on serving.
+
+pub mod document;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+
+pub use document::{Direction, Limits, Side, Transport, UnknownSource};
+
+use crate::admit::SourceTable;
+use crate::decide::RouteTable;
+use crate::rewrite::{HeaderRules, KeyRing};
+use crate::transaction::TimerValues;
+
+macro_rules! index {
+    ($($(#[$doc:meta])* $name:ident)+) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u16);
+
+        impl $name {
+            /// Returns the position in its table.
+            pub const fn at(self) -> usize {
+                self.0 as usize
+            }
+        })+
+    };
+}
+
+index! {
+    /// Position of a listener in [`Snapshot::listeners`]; listeners keep theirs for the life of the process.
+    ListenerIndex
+    /// Position of a peer in [`Snapshot::peers`], in this generation only.
+    PeerIndex
+    /// Position of a header rule set in [`Snapshot::header_rules`].
+    RuleSetIndex
+    /// Position of an ENUM service in [`Snapshot::enums`].
+    EnumIndex
+}
+
+/// Why a document was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// Not the JSON that this version reads.
+    #[error("snapshot: {0}")]
+    Syntax(String),
+    /// A document of another version.
+    #[error("snapshot version {found}: this core reads {}", document::VERSION)]
+    Version {
+        /// The version it has.
+        found: u32,
+    },
+    /// A name that stands for nothing.
+    #[error("{place}: unknown {kind} \"{name}\"")]
+    Unknown {
+        /// Where in the document.
+        place: String,
+        /// What kind of thing is missing.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A value that cannot be used.
+    #[error("{place}: {problem}")]
+    Value {
+        /// Where in the document.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl SnapshotError {
+    /// Returns the error for a value that cannot be used.
+    pub fn value(place: impl Into<String>, problem: impl std::fmt::Display) -> Self {
+        Self::Value { place: place.into(), problem: problem.to_string() }
+    }
+}
+
+/// Finds indices by name while a document is loaded.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Peers by id.
+    pub peers: HashMap<String, PeerIndex, FixedState>,
+    /// Listeners by id.
+    pub listeners: HashMap<String, ListenerIndex, FixedState>,
+    /// Agreements by id, as positions.
+    pub agreements: HashMap<String, usize, FixedState>,
+    /// Header rule sets by id.
+    pub rule_sets: HashMap<String, RuleSetIndex, FixedState>,
+    /// ENUM services by id.
+    pub enums: HashMap<String, EnumIndex, FixedState>,
+}
+
+impl Names {
+    /// Looks *name* up in *map*, or tells that *place* names an unknown *kind*.
+    pub fn find<T: Copy>(
+        map: &HashMap<String, T, FixedState>,
+        name: &str,
+        kind: &'static str,
+        place: &str,
+    ) -> Result<T, SnapshotError> {
+        map.get(name).copied().ok_or_else(|| SnapshotError::Unknown {
+            place: place.to_owned(),
+            kind,
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// The whole of it.
+#[derive(Debug)]
+#[allow(missing_docs)] // documented at their types
+pub struct Snapshot {
+    pub generation: u64,
+    pub node: document::Node,
+    pub limits: Limits,
+    pub unknown_source: UnknownSource,
+    pub keys: KeyRing,
+    pub listeners: Vec<Listener>,
+    pub peers: Vec<Peer>,
+    pub agreements: Vec<Agreement>,
+    pub header_rules: Vec<HeaderRules>,
+    pub enums: Vec<EnumService>,
+    pub routes: RouteTable,
+    pub sources: SourceTable,
+}
+
+/// See [`document::Listener`].
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Listener {
+    pub id: String,
+    pub side: Side,
+    pub transport: Transport,
+    pub address: SocketAddr,
+    pub advertised: Option<SocketAddr>,
+}
+
+/// See [`document::Peer`].
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Peer {
+    pub id: String,
+    pub side: Side,
+    /// Position in [`Snapshot::agreements`].
+    pub agreement: usize,
+    pub listener: ListenerIndex,
+    pub targets: Vec<document::Target>,
+    pub limits: document::PeerLimits,
+    pub timers: TimerValues,
+}
+
+impl Peer {
+    /// Which way a request from this peer crosses the border.
+    pub const fn direction(&self) -> Direction {
+        match self.side {
+            Side::Home => Direction::Exit,
+            Side::Peer => Direction::Entry,
+        }
+    }
+}
+
+/// See [`document::Agreement`].
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Agreement {
+    pub id: String,
+    pub trusted: bool,
+    pub methods: Vec<String>,
+    /// The value of an Allow header that lists `methods`.
+    pub allow: String,
+    pub option_tags: Vec<String>,
+    pub body_bytes_max: Option<usize>,
+    pub header_bytes_max: Option<usize>,
+    pub charging: document::Charging,
+    pub received_rules: Vec<RuleSetIndex>,
+    pub sent_rules: Vec<RuleSetIndex>,
+    pub reason_header: bool,
+}
+
+/// See [`document::EnumService`].
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct EnumService {
+    pub id: String,
+    pub deadline: Duration,
+    pub digits_min: u8,
+    pub candidates_max: u8,
+}
+
+impl Snapshot {
+    /// Reads a document (JSON) and resolves it.
+    pub fn load(json: &[u8]) -> Result<Self, SnapshotError> {
+        let document: document::Document =
+            serde_json::from_slice(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+        Self::from_document(document)
+    }
+
+    /// Resolves a document.
+    pub fn from_document(document: document::Document) -> Result<Self, SnapshotError> {
+        if document.version != document::VERSION {
+            return Err(SnapshotError::Version { found: document.version });
+        }
+        let names = names(&document)?;
+        let limits = check_limits(document.limits)?;
+        let agreements = document
+            .agreements
+            .iter()
+            .enumerate()
+            .map(|(at, agreement)| resolve_agreement(at, agreement, &names))
+            .collect::<Result<_, _>>()?;
+        let sources = SourceTable::compile(&document.peers)?;
+        let peers = document
+            .peers
+            .into_iter()
+            .enumerate()
+            .map(|(at, peer)| resolve_peer(at, peer, document.timers, &names))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            generation: document.generation,
+            node: document.node,
+            limits,
+            unknown_source: document.unknown_source,
+            keys: KeyRing::compile(&document.keys)?,
+            listeners: document.listeners.into_iter().map(resolve_listener).collect(),
+            peers,
+            agreements,
+            header_rules: document.header_rules.iter().map(HeaderRules::compile).collect::<Result<_, _>>()?,
+            enums: document.enums.into_iter().map(resolve_enum).collect(),
+            routes: RouteTable::compile(&document.routes, &names)?,
+            sources,
+        })
+    }
+
+    /// The peer at *index*. Indices are only kept together with the snapshot they belong to.
+    pub fn peer(&self, index: PeerIndex) -> &Peer {
+        &self.peers[index.at()]
+    }
+
+    /// The agreement with the peer at *index*.
+    pub fn agreement(&self, index: PeerIndex) -> &Agreement {
+        &self.agreements[self.peer(index).agreement]
+    }
+}
+
+fn names(document: &document::Document) -> Result<Names, SnapshotError> {
+    fn table<'a, T>(
+        place: &str,
+        ids: impl Iterator<Item = &'a String>,
+        index: impl Fn(u16) -> T,
+    ) -> Result<HashMap<String, T, FixedState>, SnapshotError> {
+        let mut map = HashMap::default();
+        for (at, id) in ids.enumerate() {
+            let position =
+                u16::try_from(at).map_err(|_| SnapshotError::value(place, "more than 65,536 entries"))?;
+            if map.insert(id.clone(), index(position)).is_some() {
+                return Err(SnapshotError::value(format!("{place}[{at}].id"), format!("\"{id}\" stands twice")));
+            }
+        }
+        Ok(map)
+    }
+    Ok(Names {
+        peers: table("peers", document.peers.iter().map(|peer| &peer.id), PeerIndex)?,
+        listeners: table("listeners", document.listeners.iter().map(|listener| &listener.id), ListenerIndex)?,
+        agreements: table("agreements", document.agreements.iter().map(|agreement| &agreement.id), usize::from)?,
+        rule_sets: table("header_rules", document.header_rules.iter().map(|set| &set.id), RuleSetIndex)?,
+        enums: table("enums", document.enums.iter().map(|service| &service.id), EnumIndex)?,
+    })
+}
+
+fn check_limits(limits: Limits) -> Result<Limits, SnapshotError> {
+    if limits.message_bytes_max > 65_535 {
+        return Err(SnapshotError::value("limits.message_bytes_max", "at most 65535"));
+    }
+    if limits.headers_max > 1_000 {
+        return Err(SnapshotError::value("limits.headers_max", "at most 1000"));
+    }
+    Ok(limits)
+}
+
+fn resolve_listener(listener: document::Listener) -> Listener {
+    Listener {
+        id: listener.id,
+        side: listener.side,
+        transport: listener.transport,
+        address: listener.address,
+        advertised: listener.advertised,
+    }
+}
+
+fn resolve_enum(service: document::EnumService) -> EnumService {
+    EnumService {
+        id: service.id,
+        deadline: Duration::from_millis(service.deadline_ms),
+        digits_min: service.digits_min,
+        candidates_max: service.candidates_max.max(1),
+    }
+}
+
+fn resolve_agreement(
+    at: usize,
+    agreement: &document::Agreement,
+    names: &Names,
+) -> Result<Agreement, SnapshotError> {
+    let rule_sets = |key: &str, ids: &[String]| {
+        ids.iter()
+            .map(|id| Names::find(&names.rule_sets, id, "header rule set", &format!("agreements[{at}].{key}")))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Agreement {
+        id: agreement.id.clone(),
+        trusted: agreement.trusted,
+        methods: agreement.methods.clone(),
+        allow: agreement.methods.join(", "),
+        option_tags: agreement.option_tags.clone(),
+        body_bytes_max: agreement.body_bytes_max,
+        header_bytes_max: agreement.header_bytes_max,
+        charging: agreement.charging.clone(),
+        received_rules: rule_sets("received_rules", &agreement.received_rules)?,
+        sent_rules: rule_sets("sent_rules", &agreement.sent_rules)?,
+        reason_header: agreement.reason_header,
+    })
+}
+
+fn resolve_peer(
+    at: usize,
+    peer: document::Peer,
+    timers: document::Timers,
+    names: &Names,
+) -> Result<Peer, SnapshotError> {
+    let place = |key: &str| format!("peers[{at}].{key}");
+    Ok(Peer {
+        agreement: Names::find(&names.agreements, &peer.agreement, "agreement", &place("agreement"))?,
+        listener: Names::find(&names.listeners, &peer.listener, "listener", &place("listener"))?,
+        timers: TimerValues::from(peer.timers.unwrap_or(timers)),
+        id: peer.id,
+        side: peer.side,
+        targets: peer.targets,
+        limits: peer.limits,
+    })
+}

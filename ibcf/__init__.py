@@ -1,0 +1,1 @@
+"""ibcf: the border control function between two IMS networks. Python decides, Rust moves the bytes."""
