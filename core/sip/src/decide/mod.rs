@@ -1,1 +1,20 @@
-//! Not written yet.
+//! Decides where a request goes: the number in it, ENUM, the ordered routes, the targets of a peer.
+//!
+//! Everything here reads the compiled snapshot and what the outside world answered before. What it does not know it
+//! asks for ([`Questions`]) and goes on when the answer is there ([`AnswerCache`]); it never waits and never resolves
+//! a name itself. The request is not touched: `rewrite` does what was decided.
+
+mod answers;
+mod conditions;
+mod domains;
+pub mod number;
+mod prefixes;
+mod questions;
+mod rules;
+mod targets;
+
+pub use answers::{AnswerCache, CachedAnswer};
+pub use number::{NumberKind, global_number};
+pub use questions::{Asked, Questions, worker_of};
+pub use rules::{Facts, RouteChoice, RouteTable, Verdict};
+pub use targets::{Target, target_set};

@@ -1,0 +1,169 @@
+//! In which order the targets of a route are tried: priority, then a weighted choice (RFC 2782), peer by peer.
+//!
+//! The choice is a function of the call's hash, so a retransmission or a second node comes to the same order (LOC-11).
+
+use smallvec::SmallVec;
+
+use super::rules::RouteChoice;
+use crate::snapshot::{PeerIndex, Snapshot};
+
+/// One address to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The peer, in the snapshot that the choice came from.
+    pub peer: PeerIndex,
+    /// Position in the peer's targets.
+    pub target: usize,
+}
+
+/// Fills *out* with every target of *choice* in the order in which they are to be tried.
+///
+/// It does not stop at `attempts_max`: the caller counts attempts, since a target may be passed over (a peer at its
+/// capacity) without being tried.
+pub fn target_set(choice: &RouteChoice, snapshot: &Snapshot, hash: u64, out: &mut SmallVec<[Target; 4]>) {
+    out.clear();
+    let mut draws = Draws(hash);
+    let mut peers: SmallVec<[Candidate; 8]> = choice
+        .peers
+        .iter()
+        .enumerate()
+        .map(|(at, (_, priority, weight))| Candidate::new(at, *priority, *weight))
+        .collect();
+    order(&mut peers, &mut draws);
+    for chosen in peers {
+        let Some((peer, ..)) = choice.peers.get(chosen.at) else { continue };
+        let targets = &snapshot.peer(*peer).targets;
+        let mut candidates: SmallVec<[Candidate; 8]> = targets
+            .iter()
+            .enumerate()
+            .map(|(at, one)| Candidate::new(at, one.priority, one.weight))
+            .collect();
+        order(&mut candidates, &mut draws);
+        out.extend(candidates.into_iter().map(|candidate| Target { peer: *peer, target: candidate.at }));
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    at: usize,
+    priority: u16,
+    weight: u16,
+}
+
+impl Candidate {
+    const fn new(at: usize, priority: u16, weight: u16) -> Self {
+        Self { at, priority, weight }
+    }
+}
+
+/// Sorts by priority; within one, draws one after the other, each with a chance in proportion to its weight.
+fn order(candidates: &mut [Candidate], draws: &mut Draws) {
+    // Weight 0 stands first in its group, so that a draw of 0 finds it: "a very small chance" (RFC 2782).
+    candidates.sort_by_key(|candidate| (candidate.priority, candidate.weight != 0, candidate.at));
+    for group in candidates.chunk_by_mut(|one, next| one.priority == next.priority) {
+        let mut rest = group;
+        while rest.len() > 1 {
+            let total: u64 = rest.iter().map(|candidate| u64::from(candidate.weight)).sum();
+            let draw = draws.up_to(total);
+            let mut sum = 0;
+            let found = rest.iter().position(|candidate| {
+                sum += u64::from(candidate.weight);
+                sum >= draw
+            });
+            // Rotating keeps the others in order, which the running sum relies on.
+            rest[..=found.unwrap_or_default()].rotate_right(1);
+            rest = &mut rest[1..];
+        }
+    }
+}
+
+/// A stream of numbers out of the call's hash (SplitMix64): even, and the same on every node.
+struct Draws(u64);
+
+impl Draws {
+    fn up_to(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // The high half of the product spreads 64 bits over 0..=most without a division.
+        ((u128::from(mixed) * (u128::from(most) + 1)) >> 64) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_of(weights: &[(u16, u16)], hash: u64) -> usize {
+        let mut candidates: Vec<_> = weights
+            .iter()
+            .enumerate()
+            .map(|(at, (priority, weight))| Candidate::new(at, *priority, *weight))
+            .collect();
+        order(&mut candidates, &mut Draws(hash));
+        candidates.first().expect("one candidate").at
+    }
+
+    /// A stand-in for the hashes of Call-IDs: spread over all 64 bits.
+    fn hashes(count: u64) -> impl Iterator<Item = u64> {
+        (0..count).map(|call| Draws(call).up_to(u64::MAX))
+    }
+
+    #[test]
+    fn ten_thousand_calls_come_within_two_percent_of_the_weights() {
+        // LOC-09
+        let mut counts = [0_i32; 3];
+        for hash in hashes(10_000) {
+            counts[first_of(&[(1, 60), (1, 30), (1, 10)], hash)] += 1;
+        }
+        for (count, share) in counts.iter().zip([6_000, 3_000, 1_000]) {
+            assert!((count - share).abs() < 200, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn the_second_choice_follows_the_weights_of_those_left() {
+        let mut counts = [0_i32; 3];
+        for hash in hashes(20_000) {
+            let mut candidates =
+                [Candidate::new(0, 1, 60), Candidate::new(1, 1, 30), Candidate::new(2, 1, 10)];
+            order(&mut candidates, &mut Draws(hash));
+            if candidates[0].at == 0 {
+                counts[candidates[1].at] += 1;
+            }
+        }
+        let share = f64::from(counts[1]) / f64::from(counts[1] + counts[2]);
+        assert!((share - 0.75).abs() < 0.02, "{counts:?}");
+    }
+
+    #[test]
+    fn a_weight_of_zero_has_a_very_small_chance_but_has_one() {
+        let hits = hashes(10_000).filter(|hash| first_of(&[(1, 0), (1, 99)], *hash) == 0).count();
+        assert!((1..400).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn a_lower_priority_always_comes_first() {
+        assert!(hashes(1_000).all(|hash| first_of(&[(2, 1_000), (1, 0)], hash) == 1));
+    }
+
+    #[test]
+    fn every_candidate_stands_there_once_and_the_order_repeats() {
+        for hash in hashes(200) {
+            let weights = [(1, 5), (0, 0), (1, 0), (1, 7), (0, 3), (2, 1)];
+            let run = || {
+                let mut candidates: Vec<_> =
+                    weights.iter().enumerate().map(|(at, one)| Candidate::new(at, one.0, one.1)).collect();
+                order(&mut candidates, &mut Draws(hash));
+                candidates.iter().map(|candidate| candidate.at).collect::<Vec<_>>()
+            };
+            let (once, again) = (run(), run());
+            assert_eq!(once, again);
+            let mut sorted = once;
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4, 5]);
+        }
+    }
+}
