@@ -176,7 +176,7 @@ mod tests {
         let mut machine = in_state(state);
         let mut armed = Armed::default();
         let effect = feed(&mut machine, &mut armed);
-        Row::new(state, input, machine.state(), effect, ClientEffect::Nothing, &armed)
+        Row::new(&state, input, &machine.state(), &effect, &ClientEffect::Nothing, &armed)
     }
 
     #[test]

@@ -178,7 +178,7 @@ mod tests {
         let mut machine = in_state(state);
         let mut armed = Armed::default();
         let effect = feed(&mut machine, &mut armed);
-        Row::new(state, input, machine.state(), effect, ServerEffect::Nothing, &armed)
+        Row::new(&state, input, &machine.state(), &effect, &ServerEffect::Nothing, &armed)
     }
 
     fn sending(
@@ -188,8 +188,8 @@ mod tests {
     ) -> Row {
         let mut machine = in_state(state);
         let mut armed = Armed::default();
-        let sent = send(&mut machine, &mut armed);
-        Row::of_sending(state, input, machine.state(), sent, &armed)
+        let left = send(&mut machine, &mut armed);
+        Row::of_sending(&state, input, &machine.state(), left, &armed)
     }
 
     #[test]
@@ -202,10 +202,10 @@ mod tests {
                 }));
             }
             found.push(row(state, "INVITE", |machine, _| machine.on_request_retransmission()));
-            found.push(row(state, "ACK", |machine, armed| machine.on_ack(armed)));
+            found.push(row(state, "ACK", InviteServerTransaction::on_ack));
             found.push(sending(state, "send 1xx", |machine, _| machine.send_provisional()));
-            found.push(sending(state, "send 2xx", |machine, armed| machine.send_success(armed)));
-            found.push(sending(state, "send 300-699", |machine, armed| machine.send_failure(armed)));
+            found.push(sending(state, "send 2xx", InviteServerTransaction::send_success));
+            found.push(sending(state, "send 300-699", InviteServerTransaction::send_failure));
         }
         found.retain(|row| !row.is_idle());
         let mut told = rows(include_str!("invite_server.rs"));

@@ -3,14 +3,14 @@
 //! | request                                     | what must be equal                                                        |
 //! |---------------------------------------------|---------------------------------------------------------------------------|
 //! | branch begins with `z9hG4bK`                | branch, sent-by, method (an ACK counts as INVITE)                         |
-//! | INVITE, ACK and CANCEL of an RFC 2543 sender | Request-URI, From tag, Call-ID, CSeq number, top Via, method (ACK as INVITE) |
+//! | INVITE, ACK and CANCEL of an RFC 2543 sender | Request-URI, From tag, Call-ID, `CSeq` number, top Via, method (ACK as INVITE) |
 //! | other requests of an RFC 2543 sender        | the same and the To tag                                                   |
 //!
 //! The parts are hashed under a secret of this process, so that nobody can choose two requests that meet in one key, nor many
 //! that meet in one place of a table. 128 bits make an accidental meeting a thing not to plan for.
 //!
 //! Of an RFC 2543 INVITE the To tag is left out: its ACK carries the tag of our response, and what the tag could tell apart
-//! (a re-INVITE from its INVITE) differs in the CSeq number already.
+//! (a re-INVITE from its INVITE) differs in the `CSeq` number already.
 
 use std::hash::Hasher;
 

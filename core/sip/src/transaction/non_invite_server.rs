@@ -146,7 +146,7 @@ mod tests {
         let mut machine = in_state(state);
         let mut armed = Armed::default();
         let effect = feed(&mut machine, &mut armed);
-        Row::new(state, input, machine.state(), effect, ServerEffect::Nothing, &armed)
+        Row::new(&state, input, &machine.state(), &effect, &ServerEffect::Nothing, &armed)
     }
 
     fn sending(
@@ -156,8 +156,8 @@ mod tests {
     ) -> Row {
         let mut machine = in_state(state);
         let mut armed = Armed::default();
-        let sent = send(&mut machine, &mut armed);
-        Row::of_sending(state, input, machine.state(), sent, &armed)
+        let left = send(&mut machine, &mut armed);
+        Row::of_sending(&state, input, &machine.state(), left, &armed)
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
                 ServerEffect::Nothing
             }));
             found.push(sending(state, "send 1xx", |machine, _| machine.send_provisional()));
-            found.push(sending(state, "send 200-699", |machine, armed| machine.send_final(armed)));
+            found.push(sending(state, "send 200-699", NonInviteServerTransaction::send_final));
         }
         found.retain(|row| !row.is_idle());
         let mut told = rows(include_str!("non_invite_server.rs"));

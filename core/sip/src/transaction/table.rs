@@ -74,17 +74,17 @@ impl<T> Table<T> {
             return Err(Full);
         }
         self.len += 1;
-        if let Some(index) = self.free
-            && let Some(slot) = self.slots.get_mut(index as usize)
-            && let Content::Free { next } = slot.content
-        {
+        let Some(index) = self.free else {
+            let index = self.slots.len() as u32;
+            self.slots.push(Slot { generation: 0, content: Content::Used(value) });
+            return Ok(SlotId { index, generation: 0 });
+        };
+        // INVARIANT: `free` leads from one free place to the next, and all of them lie in `slots`.
+        let slot = &mut self.slots[index as usize];
+        if let Content::Free { next } = std::mem::replace(&mut slot.content, Content::Used(value)) {
             self.free = next;
-            slot.content = Content::Used(value);
-            return Ok(SlotId { index, generation: slot.generation });
         }
-        let index = self.slots.len() as u32;
-        self.slots.push(Slot { generation: 0, content: Content::Used(value) });
-        Ok(SlotId { index, generation: 0 })
+        Ok(SlotId { index, generation: slot.generation })
     }
 
     /// The value named *id*, if it is still there.

@@ -34,19 +34,19 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new<S: Debug, E: Debug + PartialEq>(
-        state: S,
+        state: &S,
         input: &str,
-        next: S,
-        effect: E,
-        nothing: E,
+        next: &S,
+        effect: &E,
+        nothing: &E,
         armed: &Armed,
     ) -> Self {
         let effect = if effect == nothing { "-".to_owned() } else { format!("`{effect:?}`") };
-        Self::with(&state, input, &next, effect, armed)
+        Self::with(state, input, next, effect, armed)
     }
 
-    pub(super) fn of_sending<S: Debug>(state: S, input: &str, next: S, sent: bool, armed: &Armed) -> Self {
-        Self::with(&state, input, &next, if sent { "sent" } else { "-" }.to_owned(), armed)
+    pub(super) fn of_sending<S: Debug>(state: &S, input: &str, next: &S, sent: bool, armed: &Armed) -> Self {
+        Self::with(state, input, next, if sent { "sent" } else { "-" }.to_owned(), armed)
     }
 
     fn with<S: Debug>(state: &S, input: &str, next: &S, effect: String, armed: &Armed) -> Self {
