@@ -1,0 +1,36 @@
+"""Section `listeners`: the sockets on which the border receives and from which it sends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from ibcf.config.section import Section
+from ibcf.config.values import Address, BindAddress, HostPort, Id
+
+Side = Literal["home", "peer"]
+
+
+class Listener(Section):
+    """A socket of the border; it faces one of the two networks."""
+
+    id: Id
+    """Stable name for logs, metrics and peers."""
+    side: Side
+    """The network that it faces: our own core (`home`) or other operators (`peer`)."""
+    transport: Literal["udp"]
+    """How messages travel."""
+    address: BindAddress
+    """Address to bind; port 0 lets the system choose."""
+    advertised: Annotated[Address | None, Field(validate_default=True)] = None
+    """Address written into Via and Record-Route; the bound one unless set."""
+
+    @field_validator("advertised")
+    @classmethod
+    def check_advertised(cls, value: HostPort | None, info: ValidationInfo) -> HostPort | None:
+        """Refuse to advertise a wildcard: nobody could answer to it."""
+        address: HostPort | None = info.data.get("address")
+        if value is None and address is not None and address.address.is_unspecified:
+            raise ValueError(f"missing: {address} binds every address, so say which one others reach")
+        return value

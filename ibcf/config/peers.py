@@ -1,0 +1,67 @@
+"""Section `peers`: the SIP networks on both sides, our own core among them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from ibcf.config.listeners import Side
+from ibcf.config.section import Section
+from ibcf.config.timers import Timers
+from ibcf.config.values import Address, Cidr, Id, OneOrMany, Unique
+
+Count = Annotated[int, Field(ge=1, le=4_294_967_295)]
+
+
+class Target(Section):
+    """Where requests to a peer are sent."""
+
+    id: Id
+    """Stable name, unique within the peer."""
+    address: Address
+    """IP address and port."""
+    priority: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Lower is tried first."""
+    weight: Annotated[int, Field(ge=0, le=65_535)] = 1
+    """Share among those of equal priority (RFC 2782)."""
+
+
+class PeerLimits(Section):
+    """What a peer may ask of us; what is left out is not limited."""
+
+    requests_per_second: Count | None = None
+    """Initial requests a second from the peer."""
+    burst: Count | None = None
+    """How many may come at once; the same as the rate unless set."""
+    calls_max: Count | None = None
+    """Calls in progress towards the peer and from it together."""
+
+    @field_validator("burst")
+    @classmethod
+    def check_burst(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """Refuse a burst of nothing."""
+        if value is not None and "requests_per_second" in info.data and info.data["requests_per_second"] is None:
+            raise ValueError("means nothing without requests_per_second")
+        return value
+
+
+class Peer(Section):
+    """Another SIP network element: our own core, or the other operator."""
+
+    id: Id
+    """Stable name for routes, logs, charging records and metrics."""
+    side: Side
+    """Our own core (`home`) or another operator (`peer`)."""
+    agreement: Id
+    """What was agreed with it."""
+    listener: Id
+    """The listener from which requests to this peer leave; of the same side."""
+    sources: Annotated[tuple[Cidr, ...], Field(min_length=1), Unique, OneOrMany]
+    """Networks that it sends from; those of two peers must not overlap."""
+    targets: tuple[Target, ...] = ()
+    """Where requests to it are sent."""
+    limits: PeerLimits = Field(default_factory=PeerLimits)
+    """What it may ask of us."""
+    timers: Timers | None = None
+    """Other timers than those of the node."""

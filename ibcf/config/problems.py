@@ -1,0 +1,108 @@
+"""What pydantic found, in the words of an operator and at the place in the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from ibcf.config.configuration import Config
+from ibcf.config.fault import Fault, suggestion
+from ibcf.config.values import shown
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from ibcf.config.tree import Path, Tree
+
+
+def faults_of(error: ValidationError, tree: Tree) -> list[Fault]:
+    """Return a fault for each thing in *error*; a misspelt key hides that the right one is missing."""
+    details = error.errors(include_url=False)
+    meant: set[Path] = set()
+    faults: list[Fault] = []
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            *above, name = detail["loc"]
+            known = _keys_at(tuple(above))
+            likely = suggestion(str(name), [key for key in known if tree.get((*above, key)) is None])
+            if likely:
+                meant.add((*above, likely))
+            hint = f'did you mean "{likely}"?' if likely else f"known here: {', '.join(known)}"
+            faults.append(tree.fault(detail["loc"], f"unknown key; {hint}", at_key=True))
+    for detail in details:
+        path = detail["loc"]
+        if detail["type"] == "extra_forbidden" or (detail["type"] == "missing" and path in meant):
+            continue
+        if path and isinstance(path[-1], int) and path not in tree.values:
+            path = path[:-1]  # a lone value that stands for a list of one
+        faults.append(tree.fault(path, _problem(detail, tree.written.get(path))))
+    return faults
+
+
+_PROBLEMS: dict[str, str] = {
+    "missing": "missing",
+    "string_type": "must be text {kind}",
+    "int_type": "must be a whole number {got}",
+    "int_from_float": "must be a whole number {got}",
+    "bool_type": "must be true or false {got}",
+    "tuple_type": "must be a list {kind}",
+    "model_type": "must be a mapping of keys {kind}",
+    "greater_than_equal": "must be ≥ {ge} {got}",
+    "less_than_equal": "must be ≤ {le} {got}",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries (has {actual_length})",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+def _problem(detail: ErrorDetails, as_written: str | None) -> str:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    got = f"(got {shown(as_written if as_written is not None else value)})"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return _choice(context["expected"], value, got)
+    if kind == "string_type" and as_written and value is not None:
+        return f'must be text: put it in quotes: "{as_written}"'
+    template = _PROBLEMS.get(kind)
+    if template is None:
+        return f"{detail['msg'][:1].lower()}{detail['msg'][1:]} {got}"
+    return template.format(got=got, kind=_kind(value), **context)
+
+
+def _choice(expected: str, value: object, got: str) -> str:
+    if expected in {"1", "True"}:
+        return f"must be {expected.lower()} {got}"
+    names = [name.strip("' ") for name in expected.replace(" or ", ", ").split(",")]
+    likely = suggestion(value, names) if isinstance(value, str) else None
+    hint = f'; did you mean "{likely}"?' if likely else ""
+    return f"must be {expected.replace(chr(39), '')} {got}{hint}"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "(got a mapping)"
+    if isinstance(value, tuple):
+        return "(got a list)"
+    return "(got nothing)" if value is None else f"(got {shown(value)})"
+
+
+def _keys_at(path: Path) -> list[str]:
+    """Return the keys that the mapping at *path* may have."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        model = _model_in(fields[part].annotation)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that *annotation* holds: itself, or one inside of a tuple or an optional."""
+    if arguments := get_args(annotation):
+        return next((model for argument in arguments if (model := _model_in(argument))), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -1,0 +1,194 @@
+"""What one part of the file says about another: ids, networks, addresses.
+
+Works on the plain values and not on the models, so that these faults are told in the same run as those of the parts.
+A value that is broken in itself is passed over here; its section tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ibcf.config.fault import unknown
+from ibcf.config.tree import render
+from ibcf.config.values import HostPort, parse_bind_address, parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from ipaddress import IPv4Network, IPv6Network
+
+    from ibcf.config.fault import Fault
+    from ibcf.config.tree import Path, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    kind: str
+    """What is named, for the text of the fault."""
+    section: str
+    """Where it must stand."""
+    places: tuple[tuple[str, ...], ...]
+    """Where it is named."""
+
+
+_REFERENCES = (
+    _Reference("agreement", "agreements", (("peers", "*", "agreement"),)),
+    _Reference("listener", "listeners", (("peers", "*", "listener"),)),
+    _Reference("peer", "peers", (("routes", "*", "match", "peer", "*"), ("routes", "*", "to", "*", "peer"))),
+    _Reference("enum service", "enum", (("routes", "*", "enum"),)),
+    _Reference(
+        "header rule set",
+        "header_rules",
+        (("agreements", "*", "header_rules", "received", "*"), ("agreements", "*", "header_rules", "sent", "*")),
+    ),
+)
+
+# Where ids stand and within what each must be unique: `@` is one parent at a time.
+_UNIQUE = (
+    ("keys", "*"),
+    ("listeners", "*"),
+    ("agreements", "*"),
+    ("peers", "*"),
+    ("peers", "@", "targets", "*"),
+    ("header_rules", "*"),
+    ("header_rules", "@", "rules", "*"),
+    ("enum", "*"),
+    ("routes", "*"),
+)
+
+
+def check_references(tree: Tree, *, reasons: Collection[str] | None) -> Iterator[Fault]:
+    """Yield every fault between parts; *reasons* are the ids of the catalogue, `None` when it is not at hand."""
+    yield from _repeated_ids(tree)
+    yield from _unknown_ids(tree)
+    yield from _overlapping_sources(tree)
+    yield from _repeated_addresses(tree)
+    yield from _wrong_listeners(tree)
+    if reasons is not None:
+        for path, value in tree.find("routes", "*", "reject", "reason"):
+            if isinstance(value, str) and value not in reasons:
+                yield tree.fault(path, unknown("reason", value, reasons))
+
+
+def _parents(tree: Tree, pattern: tuple[str, ...]) -> Iterator[tuple[Path, object]]:
+    """Yield the lists that *pattern* means, each with its path."""
+    if "@" not in pattern:
+        yield from tree.find(*pattern[:-1])
+        return
+    at = pattern.index("@")
+    for path, value in tree.find(*pattern[:at], "*"):
+        if isinstance(value, dict):
+            name = pattern[at + 1]
+            yield (*path, name), value.get(name)
+
+
+def _repeated_ids(tree: Tree) -> Iterator[Fault]:
+    for pattern in _UNIQUE:
+        for path, items in _parents(tree, pattern):
+            if not isinstance(items, tuple):
+                continue
+            first: dict[object, Path] = {}
+            for at, item in enumerate(items):
+                name = item.get("id") if isinstance(item, dict) else None
+                if not isinstance(name, str | int):
+                    continue
+                if name in first:
+                    here = (*path, at, "id")
+                    line = tree.fault(first[name], "").line
+                    yield tree.fault(here, f'"{name}" stands twice (first in line {line})')
+                first.setdefault(name, (*path, at, "id"))
+
+
+def _ids(tree: Tree, section: str) -> set[str]:
+    return {value for _, value in tree.find(section, "*", "id") if isinstance(value, str)}
+
+
+def _unknown_ids(tree: Tree) -> Iterator[Fault]:
+    for reference in _REFERENCES:
+        known = _ids(tree, reference.section)
+        for place in reference.places:
+            for path, value in tree.find(*place):
+                if isinstance(value, str) and value not in known:
+                    yield tree.fault(path, unknown(reference.kind, value, known))
+
+
+def _overlapping_sources(tree: Tree) -> Iterator[Fault]:
+    networks: list[tuple[IPv4Network | IPv6Network, int, Path]] = []
+    for path, value in tree.find("peers", "*", "sources", "*"):
+        peer = path[1]
+        try:
+            network = parse_network(value)
+        except ValueError:
+            continue
+        if isinstance(peer, int):
+            networks.append((network, peer, path))
+    # Sorted by first address, then the wider first: whatever overlaps has the wider one on the stack of open networks.
+    networks.sort(key=lambda entry: (entry[0].version, int(entry[0].network_address), entry[0].prefixlen, entry[1]))
+    enclosing: list[tuple[IPv4Network | IPv6Network, int, Path]] = []
+    for network, peer, path in networks:
+        while enclosing and (
+            enclosing[-1][0].version != network.version
+            or int(enclosing[-1][0].broadcast_address) < int(network.network_address)
+        ):
+            enclosing.pop()
+        for other, owner, place in enclosing:
+            if owner != peer:
+                name = tree.get(("peers", owner, "id"))
+                problem = f'{network} overlaps {other} of peer "{name}" ({render(place)}): who sends must be clear'
+                yield tree.fault(path, problem)
+                break
+        enclosing.append((network, peer, path))
+
+
+def _address(value: object) -> HostPort | None:
+    try:
+        return parse_bind_address(value)
+    except ValueError:
+        return None
+
+
+def _repeated_addresses(tree: Tree) -> Iterator[Fault]:
+    first: dict[HostPort, Path] = {}
+    for path, value in tree.find("listeners", "*", "address"):
+        place = _address(value)
+        if place is None or place.port == 0:
+            continue
+        if place in first:
+            yield tree.fault(path, f"{place} is bound by {render(first[place][:-1])} already")
+        first.setdefault(place, path)
+
+
+def _wrong_listeners(tree: Tree) -> Iterator[Fault]:
+    listeners: dict[object, dict[str, object]] = {
+        item["id"]: item
+        for _, item in tree.find("listeners", "*")
+        if isinstance(item, dict) and isinstance(item.get("id"), str)
+    }
+    for path, peer in tree.find("peers", "*"):
+        if not isinstance(peer, dict) or not isinstance(name := peer.get("listener"), str) or name not in listeners:
+            continue
+        listener = listeners[name]
+        sides = (peer.get("side"), listener.get("side"))
+        if sides in {("home", "peer"), ("peer", "home")}:
+            problem = f'listener "{name}" faces side {sides[1]}, but the peer is of side {sides[0]}'
+            yield tree.fault((*path, "listener"), problem)
+        bound = _address(listener.get("address"))
+        targets = peer.get("targets")
+        for at, target in enumerate(targets if isinstance(targets, tuple) else ()):
+            place = _address(target.get("address")) if isinstance(target, dict) else None
+            if bound and place and bound.address.version != place.address.version:
+                versions = (place.address.version, bound.address.version)
+                problem = f'IPv{versions[0]}, but listener "{name}" from which it is reached is IPv{versions[1]}'
+                yield tree.fault((*path, "targets", at, "address"), problem)
+
+
+def known_reasons() -> Collection[str] | None:
+    """Return the ids of the catalogue, or `None` where the compiled core is not at hand (pure unit tests, docs)."""
+    try:
+        from ibcf import _core  # noqa: PLC0415  # a broken or missing build must not keep `check` from the rest
+    except ImportError:
+        return None
+    entries: list[dict[str, object]] = msgspec.json.decode(_core.reasons())
+    return [str(entry["id"]) for entry in entries]

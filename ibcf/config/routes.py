@@ -1,0 +1,86 @@
+"""Section `routes`: where a request goes. The first rule that matches decides; `enum` looks up and goes on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from ibcf.config.section import Section, exactly_one, one_of_schema
+from ibcf.config.values import DomainPattern, Id, Method, NumberPrefix, OneOrMany, Text, Unique
+
+Direction = Literal["exit", "entry"]
+Scheme = Literal["sip", "sips", "tel", "urn"]
+EnumOutcome = Literal["found", "not_found", "failed"]
+Status = Annotated[int, Field(ge=300, le=699)]
+
+
+class Match(Section):
+    """All that is given must hold; a list holds when one of it does; what is left out always holds."""
+
+    peer: Annotated[tuple[Id, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Peers that the request came from."""
+    direction: Direction | None = None
+    """`exit` goes from our core to another network, `entry` comes from one."""
+    method: Annotated[tuple[Method, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Methods."""
+    number_prefix: Annotated[tuple[NumberPrefix, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Beginnings of the global number: "+44", "+4490"."""
+    domain: Annotated[tuple[DomainPattern, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Hosts of the Request-URI, as ENUM left it; `*.a.example` stands for all below."""
+    scheme: Annotated[tuple[Scheme, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Schemes of the Request-URI, as ENUM left it."""
+    enum: Annotated[tuple[EnumOutcome, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """What the last look-up led to; never holds before one."""
+
+
+class Reject(Section):
+    """A refusal."""
+
+    reason: str
+    """Id of the catalogue of reasons."""
+    status: Annotated[int, Field(ge=400, le=699)] | None = None
+    """Another status than the catalogue's."""
+    phrase: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    """Another phrase than the catalogue's."""
+
+
+class RoutePeer(Section):
+    """A peer on a route."""
+
+    peer: Id
+    """Its id."""
+    priority: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Lower is tried first."""
+    weight: Annotated[int, Field(ge=0, le=65_535)] = 1
+    """Share among those of equal priority (RFC 2782)."""
+
+
+class Route(Section):
+    """One rule of routing."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_schema("enum", "to", "reject"))
+
+    id: Id
+    """Stable name for `explain`, charging records and metrics."""
+    match: Match = Field(default_factory=Match)
+    """When it applies; always when left out."""
+    enum: Id | None = None
+    """Looks the number up in this service; the Request-URI becomes the first candidate; the next rule follows."""
+    to: Annotated[tuple[RoutePeer, ...], Field(min_length=1)] | None = None
+    """Sends it to one of these peers."""
+    reject: Reject | None = None
+    """Refuses it."""
+    failover_on: Annotated[tuple[Status, ...], Unique, OneOrMany] | None = None
+    """Statuses after which the next target is tried, besides silence and unreachability; 503 unless set."""
+    attempts_max: Annotated[int, Field(ge=1, le=64)] | None = None
+    """At most so many targets; 4 unless set."""
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse two actions in one rule, or none, and the settings of another action."""
+        if exactly_one(self, "enum", "to", "reject") != "to":
+            for name in ("failover_on", "attempts_max"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} belongs to a rule with `to`")
+        return self
