@@ -1,0 +1,227 @@
+//! URIs of a Request-URI or a name-addr: SIP and SIPS (RFC 3261 §19.1), tel (RFC 3966), urn (RFC 8141), and any other scheme.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::{Params, SyntaxError};
+use crate::parse::scan;
+
+/// What kind of URI it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriKind {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:` (RFC 3966)
+    Tel,
+    /// `urn:`, such as `urn:service:sos` (RFC 5031)
+    Urn,
+    /// Any other scheme: only [`Uri::opaque`] is known.
+    Other,
+}
+
+/// A URI, cut into parts; nothing is unescaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// The scheme as written.
+    pub scheme: &'a [u8],
+    /// The scheme.
+    pub kind: UriKind,
+    /// SIP: what stands before the host, its own `;` parameters included, the password not. tel: the number as written.
+    pub user: Option<&'a [u8]>,
+    /// The password, which nobody should use (RFC 3261 §19.1.1).
+    pub password: Option<&'a [u8]>,
+    /// SIP: the host; IPv6 keeps its brackets. Empty for other kinds.
+    pub host: &'a [u8],
+    /// The port, if one is written.
+    pub port: Option<u16>,
+    /// SIP: the URI parameters. tel: the parameters of the number.
+    pub params: Params<'a>,
+    /// What follows `?` in a SIP URI.
+    pub headers: Option<&'a [u8]>,
+    /// Everything behind the first colon.
+    pub opaque: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI; `uri` has neither blanks nor brackets around it.
+    pub fn parse(uri: &'a [u8]) -> Result<Self, SyntaxError> {
+        if !uri.iter().all(|byte| scan::is_uri_byte(*byte)) {
+            return Err(SyntaxError("a URI holds a blank, a delimiter, a control or a non-ASCII byte"));
+        }
+        let (scheme, rest) = scan::split_where(uri, |byte| byte == b':');
+        let [_colon, opaque @ ..] = rest else {
+            return Err(SyntaxError("a URI needs a scheme and a colon"));
+        };
+        if !is_scheme(scheme) {
+            return Err(SyntaxError(
+                "the scheme of a URI begins with a letter and holds letters, digits, + - .",
+            ));
+        }
+        let kind = kind_of(scheme);
+        let bare = Self {
+            scheme,
+            kind,
+            user: None,
+            password: None,
+            host: &[],
+            port: None,
+            params: Params(&[]),
+            headers: None,
+            opaque,
+        };
+        match kind {
+            UriKind::Sip | UriKind::Sips => bare.with_sip_parts(),
+            UriKind::Tel => bare.with_number(),
+            UriKind::Urn | UriKind::Other if opaque.is_empty() => {
+                Err(SyntaxError("nothing stands behind the scheme"))
+            }
+            UriKind::Urn | UriKind::Other => Ok(bare),
+        }
+    }
+
+    fn with_sip_parts(mut self) -> Result<Self, SyntaxError> {
+        let mut rest = self.opaque;
+        // `@` cannot stand unescaped before the one that ends the userinfo, so the first one is it; `;`, `?`, `/` before
+        // it belong to the user (RFC 4475 §3.1.1.9).
+        if let Some(at) = memchr::memchr(b'@', rest) {
+            let (userinfo, behind) = rest.split_at(at);
+            rest = behind.get(1..).unwrap_or_default();
+            let (user, password) = scan::split_where(userinfo, |byte| byte == b':');
+            if user.is_empty() {
+                return Err(SyntaxError("the user part before @ is empty"));
+            }
+            self.user = Some(user);
+            self.password = password.get(1..);
+        }
+        let (address, rest) = scan::split_where(rest, |byte| matches!(byte, b';' | b'?'));
+        let (params, headers) = scan::split_where(rest, |byte| byte == b'?');
+        if memchr::memchr(b'@', address).or_else(|| memchr::memchr(b'@', params)).is_some() {
+            return Err(SyntaxError("a URI has more than one @"));
+        }
+        let (host, behind) = split_host(address)?;
+        self.host = host;
+        self.port = match behind {
+            [] => None,
+            [b':', digits @ ..] => {
+                Some(parse_port(digits).ok_or(SyntaxError("the port is not a number up to 65535"))?)
+            }
+            _ => return Err(SyntaxError("something stands between the host and the port")),
+        };
+        self.params = Params(params);
+        self.headers = headers.get(1..);
+        Ok(self)
+    }
+
+    fn with_number(mut self) -> Result<Self, SyntaxError> {
+        let (number, params) = scan::split_where(self.opaque, |byte| byte == b';');
+        let is_digit = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'*' | b'#');
+        let is_part = |byte: &u8| is_digit(byte) || matches!(byte, b'-' | b'.' | b'(' | b')');
+        if !number.iter().any(is_digit) || !number.strip_prefix(b"+").unwrap_or(number).iter().all(is_part) {
+            return Err(SyntaxError("a tel URI needs digits and visual separators only"));
+        }
+        self.user = Some(number);
+        self.params = Params(params);
+        Ok(self)
+    }
+
+    /// Returns the address if the host is one. An address mapped into IPv6 comes as it is written.
+    ///
+    /// Three colons, which the grammar of RFC 3261 allowed by mistake, are read as two (RFC 5118 §4.9).
+    pub fn host_is_ip(&self) -> Option<IpAddr> {
+        parse_ip(self.host)
+    }
+
+    /// Tells whether the user part is a telephone number (`user=phone`, §19.1.1).
+    pub fn is_user_phone(&self) -> bool {
+        matches!(self.kind, UriKind::Sip | UriKind::Sips)
+            && self.params.value(b"user").is_some_and(|value| value.eq_ignore_ascii_case(b"phone"))
+    }
+
+    /// Returns the telephone number as written: of a tel URI, or of a SIP URI with `user=phone`.
+    pub fn number(&self) -> Option<&'a [u8]> {
+        match self.kind {
+            UriKind::Tel => self.user,
+            _ if self.is_user_phone() => self.user.map(|user| scan::split_where(user, |byte| byte == b';').0),
+            _ => None,
+        }
+    }
+
+    /// Returns the parameters of [`Uri::number`]: those of the tel URI, or those in the user part of the SIP URI.
+    pub fn number_params(&self) -> Params<'a> {
+        match self.kind {
+            UriKind::Tel => self.params,
+            _ if self.is_user_phone() => {
+                Params(scan::split_where(self.user.unwrap_or_default(), |byte| byte == b';').1)
+            }
+            _ => Params(&[]),
+        }
+    }
+}
+
+fn is_scheme(scheme: &[u8]) -> bool {
+    scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+/// Tells whether the bytes begin like a URI: a scheme and a colon with something behind it.
+pub(crate) fn has_scheme(uri: &[u8]) -> bool {
+    let (scheme, rest) = scan::split_where(uri, |byte| byte == b':');
+    is_scheme(scheme) && rest.len() > 1
+}
+
+fn kind_of(scheme: &[u8]) -> UriKind {
+    let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
+    match scheme.len() {
+        3 if is(b"sip") => UriKind::Sip,
+        4 if is(b"sips") => UriKind::Sips,
+        3 if is(b"tel") => UriKind::Tel,
+        3 if is(b"urn") => UriKind::Urn,
+        _ => UriKind::Other,
+    }
+}
+
+/// Splits `host[:port]` or `[v6][:port]` behind the host, and looks at the form of the host.
+pub(crate) fn split_host(address: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
+    if address.first() == Some(&b'[') {
+        let end =
+            memchr::memchr(b']', address).ok_or(SyntaxError("an IPv6 address has no closing bracket"))?;
+        let (host, behind) = address.split_at(end.saturating_add(1));
+        return match parse_ip(host) {
+            Some(_) => Ok((host, behind)),
+            None => Err(SyntaxError("what stands in brackets is not an IPv6 address")),
+        };
+    }
+    let (host, behind) = scan::split_where(address, |byte| !scan::is_host_byte(byte));
+    if host.is_empty() {
+        return Err(SyntaxError("the host is empty or no host name"));
+    }
+    Ok((host, behind))
+}
+
+pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
+    scan::number(digits).and_then(|number| u16::try_from(number).ok())
+}
+
+/// Reads an IPv4 address, or an IPv6 address with or without brackets.
+pub(crate) fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    let bare = match host {
+        [b'[', inner @ .., b']'] => inner,
+        _ => host,
+    };
+    let text = std::str::from_utf8(bare).ok()?;
+    if memchr::memchr(b':', bare).is_none() {
+        // Brackets are for IPv6 only.
+        return if bare.len() == host.len() { Ipv4Addr::from_str(text).ok().map(IpAddr::V4) } else { None };
+    }
+    if let Ok(address) = Ipv6Addr::from_str(text) {
+        return Some(IpAddr::V6(address));
+    }
+    let (front, behind) = text.split_once(":::")?;
+    let mut repaired = arrayvec::ArrayString::<48>::new();
+    for part in [front, "::", behind] {
+        repaired.try_push_str(part).ok()?;
+    }
+    Ipv6Addr::from_str(&repaired).ok().map(IpAddr::V6)
+}

@@ -1,0 +1,107 @@
+//! Via (RFC 3261 §20.42; `received` and `rport`: §18.2.1, RFC 3581).
+
+use std::net::IpAddr;
+
+use super::uri::{parse_ip, parse_port, split_host};
+use super::{Params, SyntaxError};
+use crate::parse::scan;
+
+/// What a branch begins with since RFC 3261 (§8.1.1.7).
+const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+
+/// One hop that the request went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP`, `TLS` or any other token, as written.
+    pub transport: &'a [u8],
+    /// Host of `sent-by`; IPv6 keeps its brackets.
+    pub host: &'a [u8],
+    /// Port of `sent-by`.
+    pub port: Option<u16>,
+    /// The parameters.
+    pub params: Params<'a>,
+}
+
+impl<'a> Via<'a> {
+    /// Reads one element of a Via value. Blanks and folds may stand around every separator.
+    pub fn parse(value: &'a [u8]) -> Result<Self, SyntaxError> {
+        let (protocol, rest) = word(value);
+        let (version, rest) = word(behind_slash(rest)?);
+        let (transport, rest) = word(behind_slash(rest)?);
+        if !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" || transport.is_empty() {
+            return Err(SyntaxError("Via must begin with SIP/2.0/ and a transport"));
+        }
+        let sent_by = scan::trim_start(rest);
+        if sent_by.len() == rest.len() {
+            return Err(SyntaxError("Via needs a blank between the transport and the host"));
+        }
+        let (host, rest) = split_host(sent_by)?;
+        let mut rest = scan::trim_start(rest);
+        let mut port = None;
+        if let [b':', behind @ ..] = rest {
+            let (digits, behind) = scan::split_where(scan::trim_start(behind), |byte| !byte.is_ascii_digit());
+            port =
+                Some(parse_port(digits).ok_or(SyntaxError("the port of Via is not a number up to 65535"))?);
+            rest = scan::trim_start(behind);
+        }
+        if !matches!(rest.first(), None | Some(b';')) {
+            return Err(SyntaxError("something other than a parameter follows the host of Via"));
+        }
+        let params = Params(scan::trim(rest));
+        params.check(b"branch")?;
+        Ok(Self { transport, host, port, params })
+    }
+
+    /// Returns the branch.
+    pub fn branch(&self) -> Option<&'a [u8]> {
+        self.params.value(b"branch")
+    }
+
+    /// Returns the branch if it is one of RFC 3261. The bare cookie tells nothing apart, so it counts as none
+    /// (RFC 4475 §3.3.9): match the way of RFC 2543 then.
+    pub fn unique_branch(&self) -> Option<&'a [u8]> {
+        self.branch().filter(|branch| {
+            branch.len() > MAGIC_COOKIE.len()
+                && branch
+                    .get(..MAGIC_COOKIE.len())
+                    .is_some_and(|front| front.eq_ignore_ascii_case(MAGIC_COOKIE))
+        })
+    }
+
+    /// Returns the `received` parameter as written; its IPv6 form may have brackets or not (RFC 5118 §4.5).
+    pub fn received(&self) -> Option<&'a [u8]> {
+        self.params.value(b"received")
+    }
+
+    /// Returns the address in `received`.
+    pub fn received_ip(&self) -> Option<IpAddr> {
+        self.received().and_then(parse_ip)
+    }
+
+    /// Returns `Some(None)` if the sender asks for `rport`, `Some(Some(port))` once it is filled in (RFC 3581 §3, §4).
+    pub fn rport(&self) -> Option<Option<u16>> {
+        self.params.get(b"rport").map(|param| param.value.and_then(parse_port))
+    }
+
+    /// Returns the `maddr` parameter.
+    pub fn maddr(&self) -> Option<&'a [u8]> {
+        self.params.value(b"maddr")
+    }
+
+    /// Returns the address if `sent-by` is one.
+    pub fn host_is_ip(&self) -> Option<IpAddr> {
+        parse_ip(self.host)
+    }
+}
+
+/// Splits behind the token at the front, blanks before it skipped.
+fn word(value: &[u8]) -> (&[u8], &[u8]) {
+    scan::split_where(scan::trim_start(value), |byte| !scan::is_token_byte(byte))
+}
+
+fn behind_slash(rest: &[u8]) -> Result<&[u8], SyntaxError> {
+    match scan::trim_start(rest) {
+        [b'/', behind @ ..] => Ok(behind),
+        _ => Err(SyntaxError("Via must begin with SIP/2.0/ and a transport")),
+    }
+}

@@ -1,0 +1,102 @@
+//! The header lines: where each begins, its name, its value, where it ends (RFC 3261 §7.3).
+//!
+//! One pass over the line feeds. A line that begins with a blank continues the one before (§7.3.1). Lines that only a lenient
+//! reader would take for what they look like are noted as faults: no colon, a name that is no token, a line end without CR,
+//! CR or NUL inside. So nothing that two readers could cut differently ever leaves (SEC-12).
+
+use super::{Expected, Fault, ParseError, malformed, scan};
+use crate::message::{HeaderEntry, HeaderId, HeaderIndex};
+use crate::reason::Reason;
+use crate::snapshot::document::Limits;
+
+/// Fills the index from the line behind the start line to the blank line.
+pub(super) fn index(message: &[u8], limits: &Limits, index: &mut HeaderIndex) -> Result<(), ParseError> {
+    let first = index.start_line_end as usize;
+    // The index numbers headers with 16 bits, and keeps one number for "none".
+    let headers_max = limits.headers_max.min(usize::from(u16::MAX).saturating_sub(1));
+    let mut line_ends =
+        usize::from(!matches!(index.fault, Some(Fault { problem: "a line ends without CR", .. })));
+    let mut start = first;
+    for line_feed in memchr::memchr_iter(b'\n', message.get(first..).unwrap_or_default()) {
+        let line_feed = line_feed.saturating_add(first);
+        let end = line_feed.saturating_add(1);
+        let has_return = line_feed > start && message.get(line_feed.wrapping_sub(1)) == Some(&b'\r');
+        let text_end = line_feed.saturating_sub(usize::from(has_return));
+        line_ends = line_ends.saturating_add(usize::from(has_return));
+        if !has_return {
+            index.note(malformed(line_feed, "a line ends without CR"));
+        }
+        if text_end == start {
+            index.headers_end = start as u32;
+            index.body_start = end as u32;
+            note_stray_bytes(message.get(..end).unwrap_or_default(), line_ends, index);
+            return Ok(());
+        }
+        if message.get(end).is_some_and(|byte| scan::is_blank(*byte)) {
+            continue; // folded: the next line belongs to this one
+        }
+        if index.entries.len() < headers_max {
+            if end.saturating_sub(start) > limits.header_line_bytes_max {
+                index.note(too_large(start, "a header line is longer than limits.header_line_bytes_max"));
+            }
+            let entry = line(message, start, text_end, end, index);
+            index.push(entry);
+        } else {
+            index.note(too_large(start, "more headers than limits.headers_max"));
+        }
+        start = end;
+    }
+    Err(ParseError { at: message.len(), expected: Expected::BlankLine })
+}
+
+/// Splits one line, folded lines included, into name and value.
+#[inline]
+fn line(message: &[u8], start: usize, text_end: usize, end: usize, index: &mut HeaderIndex) -> HeaderEntry {
+    let text = message.get(start..text_end).unwrap_or_default();
+    let name_length = text.iter().position(|byte| !scan::is_token_byte(*byte)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(name_length);
+    let (name, value) = match scan::trim_blanks(rest) {
+        // HCOLON allows blanks before the colon; the name ends before them
+        [b':', value @ ..] if !name.is_empty() => (name, value),
+        _ => {
+            index.note(malformed(start, "a header line does not begin with a token and a colon"));
+            let (name, rest) = scan::split_where(text, |byte| byte == b':');
+            return HeaderEntry {
+                start: start as u32,
+                name_end: start.saturating_add(name.len()) as u32,
+                value_start: text_end.saturating_sub(rest.len().saturating_sub(1)) as u32,
+                value_end: text_end as u32,
+                end: end as u32,
+                // Never a known one: whatever it looks like, it is not that header.
+                id: HeaderId::Other,
+            };
+        }
+    };
+    let value = scan::trim_start(value);
+    let value_start = text_end.saturating_sub(value.len());
+    let value_end = value_start.saturating_add(scan::trim(value).len());
+    HeaderEntry {
+        start: start as u32,
+        name_end: start.saturating_add(name.len()) as u32,
+        value_start: value_start as u32,
+        value_end: value_end as u32,
+        end: end as u32,
+        id: HeaderId::from_name(name),
+    }
+}
+
+/// Notes NUL, and CR that ends no line. `line_ends` is how many CRLF there are, so that counting is enough.
+fn note_stray_bytes(head: &[u8], line_ends: usize, index: &mut HeaderIndex) {
+    if let Some(at) = memchr::memchr(0, head) {
+        index.note(malformed(at, "a NUL stands in the headers"));
+    }
+    if memchr::memchr_iter(b'\r', head).count() != line_ends {
+        let stray = |at: &usize| head.get(at.saturating_add(1)) != Some(&b'\n');
+        let at = memchr::memchr_iter(b'\r', head).find(stray).unwrap_or_default();
+        index.note(malformed(at, "a CR without LF stands in the headers"));
+    }
+}
+
+const fn too_large(at: usize, problem: &'static str) -> Fault {
+    Fault { reason: Reason::TooLarge, at, header: None, problem }
+}
