@@ -49,6 +49,7 @@ pub struct NonInviteClientTransaction {
     patience: Duration,
     state: State,
     reliable: bool,
+    has_provisional: bool,
 }
 
 impl NonInviteClientTransaction {
@@ -59,7 +60,14 @@ impl NonInviteClientTransaction {
         }
         timers.arm(Timer::F, values.first_response);
         let patience = values.transaction_life().saturating_sub(values.first_response);
-        Self { values, resend_interval: values.t1, patience, state: State::Trying, reliable }
+        Self {
+            values,
+            resend_interval: values.t1,
+            patience,
+            state: State::Trying,
+            reliable,
+            has_provisional: false,
+        }
     }
 
     /// Tells the machine that a response with this *status* came.
@@ -67,6 +75,7 @@ impl NonInviteClientTransaction {
         match (self.state, status) {
             (State::Trying | State::Proceeding, 100..=199) => {
                 self.state = State::Proceeding;
+                self.has_provisional = true;
                 ClientEffect::Pass
             }
             (State::Trying | State::Proceeding, 200..=699) => {
@@ -129,6 +138,11 @@ impl NonInviteClientTransaction {
     /// Tells whether the transaction is to be forgotten.
     pub const fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
+    }
+
+    /// Tells whether a provisional response ever came.
+    pub const fn has_provisional(&self) -> bool {
+        self.has_provisional
     }
 }
 
@@ -228,6 +242,7 @@ mod tests {
         armed.take();
         assert_eq!(silent.on_timer(Timer::F, &mut armed), ClientEffect::Timeout);
         assert_eq!(slow.on_response(100, &mut armed), ClientEffect::Pass);
+        assert!(slow.has_provisional());
         assert_eq!(slow.on_timer(Timer::F, &mut armed), ClientEffect::Nothing);
         assert_eq!(armed.take(), [(Timer::F, 28_000)]);
         assert_eq!(slow.on_timer(Timer::F, &mut armed), ClientEffect::Timeout);
