@@ -1,0 +1,73 @@
+"""Fixtures of the system tests: the parts of the outside world, and a border between them."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.system.support import knot, sipp
+from tests.system.support.border import Border
+from tests.system.support.configuration import Carriers, Document, choose_carriers, prepare, write
+from tests.system.support.flow import Stage, stage
+
+Change = Callable[[Document], None]
+SetStage = Callable[..., Stage]
+
+
+def missing(part: str, package: str) -> NoReturn:
+    """Skip for want of a part; where the parts are promised (IBCF_REQUIRE_PARTS=1) that is a failure."""
+    text = f"{part} is not installed: apt-get install {package}"
+    if os.environ.get("IBCF_REQUIRE_PARTS") == "1":
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def parts() -> None:
+    """Make sure that SIPp is there."""
+    if sipp.program() is None:
+        missing("sipp", "sip-tester")
+
+
+@pytest.fixture(scope="session")
+def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the numbers of the flows from a real DNS server; the value is its address."""
+    program = knot.knotd()
+    if program is None:
+        missing("knotd", "knot")
+    zone = sipp.SCENARIOS / "e164.arpa.zone"
+    with knot.enum_server(program, zone, tmp_path_factory.mktemp("knot")) as address:
+        yield address
+
+
+@pytest.fixture
+def carriers() -> Carriers:
+    """Choose the addresses and ports of the three carriers."""
+    return choose_carriers()
+
+
+@pytest.fixture
+def set_stage(parts: None, dns: str, carriers: Carriers, tmp_path: Path) -> Iterator[SetStage]:
+    """Return a function that starts a border whose configuration a test may change first."""
+    with ExitStack() as ends:
+
+        def start(
+            change: Change | None = None, *, servers: list[str] | None = None, around: Carriers = carriers
+        ) -> Stage:
+            document = prepare(around, tmp_path, dns=servers or [dns])
+            if change is not None:
+                change(document)
+            configuration = write(document, tmp_path / "border.yaml")
+            border = Border(configuration, cdr=tmp_path / "cdr")
+            return ends.enter_context(stage(border, around, tmp_path))
+
+        yield start
+
+
+@pytest.fixture
+def scene(set_stage: SetStage) -> Stage:
+    """Start a border with the configuration of the flows, its ENUM on a real DNS server."""
+    return set_stage()

@@ -1,0 +1,124 @@
+"""Starting with something wrong: said plainly, before anything listens, with an exit code that tells."""
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.system.support.border import REPOSITORY, command
+from tests.system.support.configuration import Carriers, prepare, section, write
+from tests.system.support.sipp import SCENARIOS
+
+pytestmark = pytest.mark.system
+
+FIVE_FAULTS = """\
+version: 1
+node: {name: ibcf-1, domain: ibcf.a.example}
+keys:
+  - {id: 1, secret: {generate: true}}
+admin: {address: "127.0.0.1:0"}
+charging: {directory: cdr}
+timers: {t1: 500 parsecs}
+listeners:
+  - {id: home_udp, side: home, transport: udp, address: "127.0.0.1:70000"}
+agreements:
+  - {id: own, trusted: true, methods: [INVITE, ACK, BYE, CANCEL]}
+peers:
+  - id: carrier_a
+    side: home
+    agreement: own
+    listener: home_udp
+    sorces: ["127.0.0.2/32"]
+    sources: ["127.0.0.2/33"]
+    targets: [{id: a1, address: "127.0.0.2:5060"}]
+routes:
+  - {id: all, to: [{peer: carrier_x}]}
+"""
+FAULT = re.compile(r"bad\.yaml:(\d+):(\d+) (\S+): (.+)")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one verb to its end."""
+    return subprocess.run(  # noqa: S603 - our own command
+        command(*arguments), cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_every_fault_of_a_configuration_is_listed(tmp_path: Path, verb: str) -> None:
+    """Five faults lead to five lines `file:line:column key: what is wrong` and exit code 2."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(FIVE_FAULTS)
+    ended = run(verb, str(path))
+    assert ended.returncode == 2, ended
+    output = ended.stdout + ended.stderr
+    found = {int(match[1]): match for match in FAULT.finditer(output)}
+    assert sorted(found) == [7, 9, 17, 18, 21], output
+    assert len(FAULT.findall(output)) == 5, output
+    assert "sources" in found[17][4], "an unknown key comes with a guess"
+    assert "carrier_a" in found[21][4], "an unknown name comes with the known ones"
+    assert "Traceback" not in output
+
+
+def test_shipped_configuration_of_the_flows_is_right() -> None:
+    """`ibcf check` finds nothing wrong with sipp-scenarios/border.yaml."""
+    ended = run("check", str(SCENARIOS / "border.yaml"))
+    assert ended.returncode in {0, 1}, ended.stdout + ended.stderr
+
+
+def test_taken_port_is_named(carriers: Carriers, tmp_path: Path) -> None:
+    """When a listener's port is taken the border names listener and address and does not start."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as occupant:
+        occupant.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{occupant.getsockname()[1]}"
+        document = prepare(carriers, tmp_path, dns=None)
+        section(document, "listeners", "peer_udp")["address"] = address
+        ended = run("run", str(write(document, tmp_path / "border.yaml")))
+    output = ended.stdout + ended.stderr
+    assert ended.returncode not in {0, 2}, output
+    assert "peer_udp" in output
+    assert address in output
+    assert "border.ready" not in output
+    assert "Traceback" not in output
+
+
+def test_taken_admin_port_is_named(carriers: Carriers, tmp_path: Path) -> None:
+    """When the admin port is taken the border names its address and does not start."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as occupant:
+        occupant.bind(("127.0.0.1", 0))
+        occupant.listen()
+        address = f"127.0.0.1:{occupant.getsockname()[1]}"
+        document = prepare(carriers, tmp_path, dns=None)
+        document["admin"]["address"] = address
+        ended = run("run", str(write(document, tmp_path / "border.yaml")))
+    output = ended.stdout + ended.stderr
+    assert ended.returncode not in {0, 2}, output
+    assert address in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("enum", 0, "zone_file"), "nowhere.zone"), (("keys", 0, "secret"), {"file": "nowhere.key"})],
+    ids=["zone", "key"],
+)
+def test_missing_file_is_named(carriers: Carriers, tmp_path: Path, path: tuple[str, int, str], value: object) -> None:
+    """A zone file or key file that does not exist is a fault of the configuration: named, exit code 2."""
+    document = prepare(carriers, tmp_path, dns=None)
+    name, at, key = path
+    document[name][at][key] = value
+    ended = run("run", str(write(document, tmp_path / "border.yaml")))
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 2, output
+    assert "nowhere." in output
+    assert "Traceback" not in output
+
+
+def test_no_configuration_at_all_is_a_clear_error(tmp_path: Path) -> None:
+    """A configuration that does not exist is named, exit code 2."""
+    ended = run("run", str(tmp_path / "absent.yaml"))
+    assert ended.returncode == 2, ended
+    assert "absent.yaml" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
