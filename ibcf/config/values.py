@@ -26,7 +26,7 @@ _SIZE = re.compile(r"(\d{1,12})(B|KiB|MiB|GiB)")
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
-_TOKEN_CHARACTERS = r"[A-Za-z0-9\-.!%*_+`'~]+"
+_WORD = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _SERVICE = r"[A-Za-z0-9][A-Za-z0-9-]{0,31}(?::[A-Za-z0-9][A-Za-z0-9-]{0,31})?"
@@ -260,7 +260,7 @@ Address = Annotated[HostPort, Parsed(parse_host_port, {"type": "string", "exampl
 FilePath = Annotated[Path, BeforeValidator(_beside_the_file, json_schema_input_type=str)]
 
 Id = Annotated[str, Grammar(r"[A-Za-z0-9][A-Za-z0-9_-]*", 'an id of letters, digits, "_" and "-"', 64)]
-Token = Annotated[str, Grammar(_TOKEN_CHARACTERS, "a token of SIP (RFC 3261 §25.1): no blanks, no separators")]
+Token = Annotated[str, Grammar(_WORD, "a token of SIP (RFC 3261 §25.1): no blanks, no separators")]
 Method = Annotated[str, Grammar(r"[A-Z0-9\-.!%*_+`'~]+", "a SIP method in capitals: INVITE, MESSAGE", 32)]
 Domain = Annotated[str, Grammar(_DOMAIN, "a domain name: ims.a.example")]
 DomainPattern = Annotated[

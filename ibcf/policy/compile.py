@@ -1,0 +1,236 @@
+"""Compiles a configuration to the snapshot document (`core/sip/src/snapshot/document.rs`) that the core evaluates.
+
+Durations become milliseconds and sizes bytes; names stay names, the core resolves them. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ibcf.config.values import milliseconds
+from ibcf.errors import ConfigError, SnapshotRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibcf.config import Config, Loaded
+    from ibcf.config.agreements import Agreement
+    from ibcf.config.header_rules import HeaderRule, HeaderRuleSet
+    from ibcf.config.limits import Limits
+    from ibcf.config.listeners import Listener
+    from ibcf.config.peers import Peer
+    from ibcf.config.routes import Match, Route
+    from ibcf.config.timers import Timers
+    from ibcf.config.tree import Path
+    from ibcf.config.values import Size
+
+VERSION = 1
+MESSAGE_BYTES_MAX = 65_535  # `64KiB` means "no smaller than a datagram"; the last byte of it cannot exist
+
+_PLACE = re.compile(r"(?P<place>[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*): (?P<problem>.*)", re.DOTALL)
+_STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
+_YAML_NAMES = {"enums": "enum"}
+
+
+def compile_snapshot(config: Config, *, generation: int = 1) -> bytes:
+    """Return the snapshot of *config* as the JSON that the core reads."""
+    return msgspec.json.encode(document(config, generation=generation))
+
+
+def checked_snapshot(loaded: Loaded, *, generation: int = 1, check: Callable[[bytes], None] | None = None) -> bytes:
+    """Return the snapshot of *loaded* after the core has looked at it too.
+
+    Raises:
+        ConfigError: the core refuses what the models let pass (an expression that its engine cannot compile).
+    """
+    snapshot = compile_snapshot(loaded.config, generation=generation)
+    if check is None:
+        from ibcf import _core  # noqa: PLC0415  # whoever only compiles does without the compiled core
+
+        check = _core.check_snapshot
+    try:
+        check(snapshot)
+    except SnapshotRefusedError as refusal:
+        path, problem = _place(str(refusal))
+        raise ConfigError([loaded.tree.fault(path, problem)]) from refusal
+    return snapshot
+
+
+def _place(refusal: str) -> tuple[Path, str]:
+    """Return where in the file a refusal of the core belongs, and what is left of its text."""
+    match = _PLACE.fullmatch(refusal)
+    if match is None:
+        return (), f"refused by the core: {refusal}"
+    path: list[str | int] = []
+    for name, index in _STEP.findall(match["place"]):
+        path.append(_YAML_NAMES.get(name, name))
+        if index:
+            path.append(int(index))
+    return tuple(path), match["problem"]
+
+
+def document(config: Config, *, generation: int = 1) -> dict[str, Any]:
+    """Return the snapshot document of *config* as plain values."""
+    return {
+        "version": VERSION,
+        "generation": generation,
+        "node": {"name": config.node.name, "domain": config.node.domain},
+        "limits": _limits(config.limits),
+        "timers": _timers(config.timers),
+        "unknown_source": {
+            "reject": config.unknown_source.reply == "reject",
+            "answers_per_second": config.unknown_source.answers_per_second,
+        },
+        "keys": [{"id": key.id, "secret": key.secret.read()} for key in config.keys],
+        "listeners": [_listener(listener) for listener in config.listeners],
+        "agreements": [_agreement(agreement) for agreement in config.agreements],
+        "header_rules": [_rule_set(rule_set) for rule_set in config.header_rules],
+        "peers": [_peer(peer, config.timers) for peer in config.peers],
+        "enums": [
+            {
+                "id": service.id,
+                "deadline_ms": milliseconds(service.deadline),
+                "digits_min": service.digits_min,
+                "candidates_max": service.candidates_max,
+            }
+            for service in config.enum
+        ],
+        "routes": [_route(route) for route in config.routes],
+    }
+
+
+def _limits(limits: Limits) -> dict[str, int]:
+    return {
+        "message_bytes_max": min(int(limits.message_size_max), MESSAGE_BYTES_MAX),
+        "header_line_bytes_max": int(limits.header_line_size_max),
+        "headers_max": limits.headers_max,
+        "vias_max": limits.vias_max,
+        "routes_max": limits.routes_max,
+        "uri_bytes_max": int(limits.uri_size_max),
+        "transactions_max": limits.transactions_max,
+        "calls_max": limits.calls_max,
+        "questions_max": limits.questions_max,
+        "answers_max": limits.answers_max,
+        "call_duration_ms_max": milliseconds(limits.call_duration_max),
+    }
+
+
+def _timers(timers: Timers) -> dict[str, int | None]:
+    first_response = timers.first_response
+    return {
+        "t1_ms": milliseconds(timers.t1),
+        "t2_ms": milliseconds(timers.t2),
+        "t4_ms": milliseconds(timers.t4),
+        "c_ms": milliseconds(timers.c),
+        "first_response_ms": None if first_response is None else milliseconds(first_response),
+    }
+
+
+def _bytes(size: Size | None) -> int | None:
+    return None if size is None else int(size)
+
+
+def _listener(listener: Listener) -> dict[str, Any]:
+    return {
+        "id": listener.id,
+        "side": listener.side,
+        "transport": listener.transport,
+        "address": str(listener.address),
+        "advertised": None if listener.advertised is None else str(listener.advertised),
+    }
+
+
+def _agreement(agreement: Agreement) -> dict[str, Any]:
+    return {
+        "id": agreement.id,
+        "trusted": agreement.trusted,
+        "methods": agreement.methods,
+        "option_tags": agreement.option_tags,
+        "body_bytes_max": _bytes(agreement.body_size_max),
+        "header_bytes_max": _bytes(agreement.header_size_max),
+        "charging": {
+            "orig_ioi": agreement.charging.orig_ioi,
+            "term_ioi": agreement.charging.term_ioi,
+            "removed_parameters": agreement.charging.removed_parameters,
+        },
+        "received_rules": agreement.header_rules.received,
+        "sent_rules": agreement.header_rules.sent,
+        "reason_header": agreement.reason_header,
+    }
+
+
+def _rule_set(rule_set: HeaderRuleSet) -> dict[str, Any]:
+    return {"id": rule_set.id, "rules": [_rule(rule) for rule in rule_set.rules]}
+
+
+def _rule(rule: HeaderRule) -> dict[str, Any]:
+    action: dict[str, Any]
+    if rule.replace is not None:
+        header = rule.replace.header
+        pattern = rule.replace.regex if rule.replace.regex is not None else rule.replace.pattern
+        regex = rule.replace.regex is not None
+        action = {"kind": "replace", "pattern": pattern, "regex": regex, "with": rule.replace.with_}
+    elif rule.add is not None:
+        header, action = rule.add.header, {"kind": "add", "value": rule.add.value}
+    elif rule.set is not None:
+        header, action = rule.set.header, {"kind": "set", "value": rule.set.value}
+    else:
+        header, action = rule.remove or "", {"kind": "remove"}
+    return {"id": rule.id, "messages": rule.on, "methods": rule.methods, "header": header, "action": action}
+
+
+def _peer(peer: Peer, node: Timers) -> dict[str, Any]:
+    timers = None
+    if peer.timers is not None:
+        # What the peer leaves out is as in the section of the node, not as in RFC 3261.
+        own = {name: getattr(peer.timers, name) for name in peer.timers.model_fields_set}
+        timers = _timers(node.model_copy(update=own))
+    return {
+        "id": peer.id,
+        "side": peer.side,
+        "agreement": peer.agreement,
+        "listener": peer.listener,
+        "sources": [str(source) for source in peer.sources],
+        "targets": [
+            {"id": target.id, "address": str(target.address), "priority": target.priority, "weight": target.weight}
+            for target in peer.targets
+        ],
+        "limits": {
+            "requests_per_second": peer.limits.requests_per_second,
+            "burst": peer.limits.burst,
+            "calls_max": peer.limits.calls_max,
+        },
+        "timers": timers,
+    }
+
+
+def _condition(match: Match) -> dict[str, Any]:
+    return {
+        "peers": match.peer or (),
+        "direction": match.direction,
+        "methods": match.method or (),
+        "number_prefixes": match.number_prefix or (),
+        "domains": match.domain or (),
+        "schemes": match.scheme or (),
+        "enum_outcomes": match.enum or (),
+    }
+
+
+def _route(route: Route) -> dict[str, Any]:
+    action: dict[str, Any]
+    if route.to is not None:
+        to = [{"peer": peer.peer, "priority": peer.priority, "weight": peer.weight} for peer in route.to]
+        action = {"kind": "route", "to": to}
+        if route.failover_on is not None:
+            action["failover_statuses"] = route.failover_on
+        if route.attempts_max is not None:
+            action["attempts_max"] = route.attempts_max
+    elif route.reject is not None:
+        reject = route.reject
+        action = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
+    else:
+        action = {"kind": "enum", "service": route.enum}
+    return {"id": route.id, "condition": _condition(route.match), "action": action}

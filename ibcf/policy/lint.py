@@ -1,0 +1,148 @@
+"""Looks a policy over for what is allowed and was hardly meant. Warnings, never faults: the border would start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ibcf.config.fault import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ibcf.config import Config, Fault, Loaded
+    from ibcf.config.routes import Match, Route
+    from ibcf.config.tree import Path
+
+    Finding = tuple[Path, str]  # where, and what is odd there
+
+METHODS = (
+    *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "REFER"),
+    *("SUBSCRIBE", "NOTIFY", "PUBLISH"),
+)
+CALL_METHODS = ("ACK", "BYE", "CANCEL")
+
+
+def lint(loaded: Loaded) -> list[Fault]:
+    """Return what an operator should look at again, in the order of the file."""
+    config = loaded.config
+    checks = (_keys, _agreements, _peers, _enum_services, _routes, _lookups, _unused)
+    findings = [finding for check in checks for finding in check(config)]
+    return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    for at, key in enumerate(config.keys):
+        if key.secret.generate:
+            yield ("keys", at, "secret"), "made up at start: calls that are up do not survive a restart"
+
+
+def _agreements(config: Config) -> Iterator[Finding]:
+    for at, agreement in enumerate(config.agreements):
+        for position, method in enumerate(agreement.methods):
+            likely = suggestion(method, METHODS)
+            if method not in METHODS and likely:
+                yield ("agreements", at, "methods", position), f'no method of IMS; did you mean "{likely}"?'
+        missing = [method for method in CALL_METHODS if method not in agreement.methods]
+        if "INVITE" in agreement.methods and missing:
+            yield ("agreements", at, "methods"), f"INVITE without {', '.join(missing)}: calls cannot be ended"
+
+
+def _peers(config: Config) -> Iterator[Finding]:
+    routed = {peer.peer for route in config.routes for peer in route.to or ()}
+    for at, peer in enumerate(config.peers):
+        limits = peer.limits
+        lacking = [name for name in ("requests_per_second", "calls_max") if getattr(limits, name) is None]
+        if lacking:
+            yield ("peers", at, "limits"), f'peer "{peer.id}" has no {" and no ".join(lacking)}: it may take everything'
+        if not peer.targets and peer.id in routed:
+            yield ("peers", at, "targets"), f'peer "{peer.id}" has no targets, but routes send to it'
+
+
+def _enum_services(config: Config) -> Iterator[Finding]:
+    for at, service in enumerate(config.enum):
+        if service.zone_file is not None and not service.zone_file.is_file():
+            problem = f"there is no file {service.zone_file}: every look-up would fail"
+            yield ("enum", at, "zone_file"), problem
+
+
+def _routes(config: Config) -> Iterator[Finding]:
+    for at in range(len(config.routes)):
+        before = next((earlier for earlier in range(at) if _shadows(config.routes, earlier, at)), None)
+        if before is not None:
+            yield ("routes", at, "id"), f'never reached: "{config.routes[before].id}" takes all that it would match'
+    last = len(config.routes) - 1
+    if config.routes[last].enum is not None or not _is_catch_all(config.routes[last].match):
+        problem = "no last rule: what matches nothing is refused with decide.no_route; say so in a rule without match"
+        yield ("routes", last, "id"), problem
+
+
+def _lookups(config: Config) -> Iterator[Finding]:
+    looked_up = False
+    for at, route in enumerate(config.routes):
+        if route.match.enum is not None and not looked_up:
+            yield ("routes", at, "match", "enum"), "never matches: no rule before it looks a number up"
+        if route.enum is None:
+            continue
+        looked_up = True
+        if not any(_tests_failure(later.match) for later in config.routes[at + 1 :]):
+            problem = "no later rule says what happens when the number is not found, or the look-up failed"
+            yield ("routes", at, "enum"), problem
+
+
+def _tests_failure(match: Match) -> bool:
+    return match.enum is not None and set(match.enum) != {"found"}
+
+
+def _unused(config: Config) -> Iterator[Finding]:
+    agreements = {peer.agreement for peer in config.peers}
+    for at, agreement in enumerate(config.agreements):
+        if agreement.id not in agreements:
+            yield ("agreements", at, "id"), f'no peer has the agreement "{agreement.id}"'
+    rules = [agreement.header_rules for agreement in config.agreements]
+    sets = {name for rule in rules for name in (*rule.received, *rule.sent)}
+    for at, rule_set in enumerate(config.header_rules):
+        if rule_set.id not in sets:
+            yield ("header_rules", at, "id"), f'no agreement uses the rule set "{rule_set.id}"'
+    services = {route.enum for route in config.routes}
+    for at, service in enumerate(config.enum):
+        if service.id not in services:
+            yield ("enum", at, "id"), f'no route looks up in "{service.id}"'
+
+
+def _is_catch_all(match: Match) -> bool:
+    return not match.model_dump(exclude_none=True)
+
+
+def _shadows(routes: Sequence[Route], earlier: int, later: int) -> bool:
+    """Tell whether the rule *earlier* decides whatever the rule *later* could match."""
+    if routes[earlier].enum is not None:
+        return False  # it looks up and goes on
+    wide, narrow = routes[earlier].match, routes[later].match
+    looked_up_between = any(route.enum is not None for route in routes[earlier:later])
+    if looked_up_between and (wide.domain or wide.scheme or wide.enum or wide.number_prefix):
+        return False  # the look-up changes what these are compared with
+    return (
+        wide.direction in {None, narrow.direction}
+        and _holds(wide.peer, narrow.peer)
+        and _holds(wide.method, narrow.method)
+        and _holds(wide.scheme, narrow.scheme)
+        and _holds(wide.enum, narrow.enum)
+        and _all_begin(wide.number_prefix, narrow.number_prefix)
+        and _all_below(wide.domain, narrow.domain)
+    )
+
+
+def _holds(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
+    return wide is None or (narrow is not None and set(narrow) <= set(wide))
+
+
+def _all_begin(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
+    return wide is None or (narrow is not None and all(prefix.startswith(wide) for prefix in narrow))
+
+
+def _all_below(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
+    if wide is None:
+        return True
+    names = {name.lower() for name in wide}
+    below = tuple(name[1:] for name in names if name.startswith("*."))
+    return narrow is not None and all(name.lower() in names or name.lower().endswith(below) for name in narrow)
