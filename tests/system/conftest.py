@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.support import knot, sipp
 from tests.system.support.border import Border
-from tests.system.support.configuration import Carriers, Document, choose_carriers, prepare, write
+from tests.system.support.configuration import ZONE, Carriers, Document, choose_carriers, prepare, write
 from tests.system.support.flow import Stage, stage
 
 Change = Callable[[Document], None]
@@ -38,8 +38,7 @@ def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = knot.knotd()
     if program is None:
         missing("knotd", "knot")
-    zone = sipp.SCENARIOS / "e164.arpa.zone"
-    with knot.enum_server(program, zone, tmp_path_factory.mktemp("knot")) as address:
+    with knot.enum_server(program, ZONE, tmp_path_factory.mktemp("knot")) as address:
         yield address
 
 

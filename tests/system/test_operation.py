@@ -12,7 +12,7 @@ import pytest
 from tests.system.conftest import SetStage
 from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, choose_carriers, section, write
-from tests.system.support.flow import FOREIGN_NUMBER, HOME_NUMBER, PREMIUM_NUMBER, Stage
+from tests.system.support.flow import NUMBER_OF_B, PREMIUM_NUMBER, UNKNOWN_NUMBER, Stage
 from tests.system.support.knot import silent_server
 from tests.system.support.ports import free_port
 
@@ -24,7 +24,7 @@ STRANGER = "127.0.0.9"
 
 def test_unknown_source_gets_403_and_leaves_no_call(scene: Stage) -> None:
     """A request from an address of no peer gets 403, a counter and a log line, but no CDR and no transaction."""
-    scene.uac("12-unknown-source/uac.xml", HOME_NUMBER, address=STRANGER).expect()
+    scene.uac("12-unknown-source/uac.xml", NUMBER_OF_B, address=STRANGER).expect()
 
     scene.border.wait_for_log("message.refused", reason="admit.unknown_source")
     assert scene.grown("ibcf_rejections_total", stage="admit", reason="admit.unknown_source") >= 1
@@ -52,16 +52,14 @@ def test_unknown_source_can_be_met_with_silence(set_stage: SetStage) -> None:
 def test_garbage_is_counted_and_harms_nothing(scene: Stage) -> None:
     """Broken datagrams from a peer raise a counter; a call right after them goes well."""
     noise = random.Random(4475)  # noqa: S311 - the same noise in every run
-    whole = (
-        b"INVITE tel:+441632960001 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bK1\r\nContent-Length: 4294967328"
-    )
+    whole = b"INVITE tel:+441 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bK1\r\nContent-Length: 4294967328"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind((scene.carriers.a.address, 0))
         for size in range(1, 200):
             peer.sendto(noise.randbytes(size), scene.border.listeners["home_udp"])
             peer.sendto(whole[: size % len(whole)], scene.border.listeners["home_udp"])
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
-    scene.uac("01-basic-call/uac.xml", HOME_NUMBER).expect()
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
     b.expect()
     scene.record()
     assert scene.grown("ibcf_parse_errors_total") > 0
@@ -74,13 +72,13 @@ def test_dead_dns_server_leads_to_the_fallback_route(set_stage: SetStage, manner
     with silent_server() as silent:
         server = silent if manner == "silent" else f"127.0.0.1:{free_port('127.0.0.1')}"
         scene = set_stage(servers=[server])
-        c = scene.uas("04-unknown-number/uas-transit.xml", scene.carriers.c)
-        scene.uac("01-basic-call/uac.xml", FOREIGN_NUMBER).expect()
+        c = scene.uas("04-unknown-number/uas-answers.xml", scene.carriers.c)
+        scene.uac("01-basic-call/uac.xml", UNKNOWN_NUMBER).expect()
         c.expect()
     record = scene.record()
-    assert (record["outcome"], record["route"], record["peer_out"]) == ("answered", "transit", "carrier_c")
+    assert (record["outcome"], record["route"], record["peer_out"]) == ("answered", "through_transit", "carrier_c")
     assert record["enum_class"] not in {"FOUND", "NXDOMAIN", None}
-    assert record["ring_ms"] - record["start_ms"] < 3000
+    assert record["ring_s"] < 3
     assert scene.border.get("/health/ready")[0] == 200
 
 
@@ -89,7 +87,7 @@ def test_second_dns_server_answers_when_the_first_is_dead(set_stage: SetStage, d
     with silent_server() as silent:
         scene = set_stage(servers=[silent, dns])
         b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
-        scene.uac("01-basic-call/uac.xml", HOME_NUMBER).expect()
+        scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
         b.expect()
     assert scene.record()["enum_class"] == "FOUND"
 
@@ -97,7 +95,7 @@ def test_second_dns_server_answers_when_the_first_is_dead(set_stage: SetStage, d
 def test_answers_of_enum_are_used_again(scene: Stage) -> None:
     """Twenty calls to one number ask the DNS once: the answer lives as long as its TTL."""
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, calls=20)
-    scene.uac("01-basic-call/uac.xml", HOME_NUMBER, calls=20, rate=20, pause_ms=10).expect(20)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, calls=20, rate=20, pause_ms=10).expect(20)
     b.expect(20)
     scene.border.wait_for_records(20)
     assert scene.grown("ibcf_questions_total", kind="enum") == 1
@@ -108,7 +106,7 @@ def test_answers_of_enum_are_used_again(scene: Stage) -> None:
 def test_two_hundred_calls_at_fifty_a_second_all_succeed(scene: Stage) -> None:
     """200 calls at 50 a second are answered, ended and charged once each, and nothing of them stays behind."""
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, calls=200, timeout_s=60)
-    caller = scene.uac("01-basic-call/uac.xml", HOME_NUMBER, calls=200, rate=50, pause_ms=200, timeout_s=60)
+    caller = scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, calls=200, rate=50, pause_ms=200, timeout_s=60)
     assert caller.expect(200, deadline_s=70).retransmissions == 0
     assert b.expect(200).retransmissions == 0
 
@@ -132,7 +130,7 @@ def test_calls_cross_between_ipv6_and_ipv4(set_stage: SetStage, way: str) -> Non
 
     scene = set_stage(bind_ipv6, around=around)
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
-    scene.uac("01-basic-call/uac.xml", HOME_NUMBER).expect()
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
     b.expect()
     assert scene.record()["outcome"] == "answered"
 
@@ -141,12 +139,12 @@ def test_calls_cross_between_ipv6_and_ipv4(set_stage: SetStage, way: str) -> Non
 def test_reload_while_calls_run_loses_none(scene: Stage) -> None:
     """SIGHUP under load puts the new policy in force for new calls; every call that is up goes on."""
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, calls=90, timeout_s=60)
-    caller = scene.uac("01-basic-call/uac.xml", HOME_NUMBER, calls=90, rate=30, pause_ms=500, timeout_s=60)
+    caller = scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, calls=90, rate=30, pause_ms=500, timeout_s=60)
     wait_until(lambda: scene.border.metrics().value("ibcf_calls_active") >= 10, deadline_s=20, what="ten calls at once")
     generation = scene.border.metrics().value("ibcf_config_generation")
 
     document = json.loads(scene.border.configuration.read_text())
-    document["routes"] = [route for route in document["routes"] if route["id"] != "no_premium"]
+    section(document, "routes", "no_premium")["reject"] = {"reason": "decide.number_unknown"}
     write(document, scene.border.configuration)
     scene.border.reload()
     scene.border.wait_for_log("config.reloaded")
@@ -155,9 +153,9 @@ def test_reload_while_calls_run_loses_none(scene: Stage) -> None:
     b.expect(90)
     records = scene.border.wait_for_records(90)
     assert {record["generation"] for record in records} == {generation, generation + 1}
-    assert scene.grown("ibcf_config_reloads_total", result="ok") == 1
+    assert scene.grown("ibcf_config_reloads_total", result="success") == 1
     assert scene.border.metrics().value("ibcf_config_generation") == generation + 1
-    # the rule is gone: ENUM is asked for a premium number and does not know it
+    # the new rule is in force: 404 where there was 403
     scene.uac("04-unknown-number/uac.xml", PREMIUM_NUMBER).expect()
 
 
@@ -171,17 +169,17 @@ def test_reload_of_a_wrong_file_keeps_the_old_policy(scene: Stage) -> None:
     assert "carrier_x" in json.dumps(refused)
 
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
-    scene.uac("01-basic-call/uac.xml", HOME_NUMBER).expect()
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
     b.expect()
     assert scene.record()["generation"] == 1
-    assert scene.grown("ibcf_config_reloads_total", result="failed") == 1
+    assert scene.grown("ibcf_config_reloads_total", result="failure") == 1
 
 
 @pytest.mark.timeout(120)
 def test_sigterm_finishes_calls_and_takes_no_new_ones(scene: Stage) -> None:
     """After SIGTERM a ringing call is still answered, ended and charged; a new one gets 503; the exit code is 0."""
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, pause_ms=1500)
-    first = scene.uac("01-basic-call/uac.xml", HOME_NUMBER, pause_ms=300)
+    first = scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, pause_ms=300)
     wait_until(
         lambda: scene.grown("ibcf_sip_responses_total", peer="carrier_a", way="sent", code="180") == 1,
         deadline_s=10,
@@ -189,12 +187,12 @@ def test_sigterm_finishes_calls_and_takes_no_new_ones(scene: Stage) -> None:
     )
     scene.border.drain()
     scene.border.wait_for_log("border.draining")
-    scene.uac(str(SCENARIOS / "refused-503.xml"), HOME_NUMBER).expect()
+    scene.uac(str(SCENARIOS / "refused-503.xml"), NUMBER_OF_B).expect()
     first.expect()
     b.expect()
     assert scene.border.child.wait(60) == 0
     records = scene.border.wait_for_records(2)
-    assert {(record["outcome"], record["reason"]) for record in records} == {
+    assert {(record["outcome"], record.get("reason")) for record in records} == {
         ("answered", None),
         ("rejected", "admit.draining"),
     }

@@ -77,7 +77,7 @@ class Border:
 
     def records(self) -> list[Record]:
         """Return what stands in the CDR files now."""
-        files = sorted(path for path in self._cdr.rglob("*") if path.is_file()) if self._cdr.exists() else []
+        files = sorted(self._cdr.glob("*.jsonl*"))  # with `.open` behind it while it is being written
         return [json.loads(line) for path in files for line in path.read_text().splitlines() if line.endswith("}")]
 
     def wait_for_records(self, count: int, *, deadline_s: float = 10) -> list[Record]:

@@ -1,4 +1,4 @@
-"""The configuration of a test: the shipped one of the flows, with addresses of the test's own."""
+"""The configuration of a test: the shipped one, with addresses of the test's own."""
 
 import copy
 import json
@@ -9,9 +9,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.system.support.ports import free_port, host_port
-from tests.system.support.sipp import SCENARIOS
 
 Document = dict[str, Any]
+POLICIES = Path(__file__).parents[3] / "policies"
+SHIPPED = POLICIES / "demo.yaml"
+ZONE = POLICIES / "demo.zone"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def choose_carriers(a: str = "127.0.0.2", b: str = "127.0.0.3", c: str = "127.0.
 
 
 def shipped() -> Document:
-    """Return the configuration of the flows as it is shipped."""
-    document: Document = YAML(typ="safe").load(SCENARIOS / "border.yaml")
+    """Return the configuration of the flows, as it is shipped."""
+    document: Document = YAML(typ="safe").load(SHIPPED)
     return document
 
 
@@ -66,7 +68,7 @@ def prepare(carriers: Carriers, folder: Path, *, dns: list[str] | None) -> Docum
         peer["targets"][0]["address"] = carrier.target
     [service] = document["enum"]
     if dns is None:
-        service["zone_file"] = str(SCENARIOS / service["zone_file"])
+        service["zone_file"] = str(ZONE)
     else:
         del service["zone_file"]
         service["servers"] = dns

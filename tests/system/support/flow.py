@@ -10,12 +10,11 @@ from tests.system.support.border import Border, Record
 from tests.system.support.configuration import Carrier, Carriers
 from tests.system.support.metrics import Metrics, increase
 
-HOME_NUMBER = "+441632960001"
+NUMBER_OF_B = "+441632960083"
 CALLER_NUMBER = "+441632960100"
 UNKNOWN_NUMBER = "+441632960999"
 PREMIUM_NUMBER = "+449098790001"
-FOREIGN_NUMBER = "+12025550123"
-FINISHED = "call.finished"
+ENDS = {"answered": "finished", "failed": "failed", "cancelled": "cancelled", "rejected": "rejected"}
 
 
 @dataclass
@@ -80,8 +79,9 @@ class Stage:
     def record(self) -> Record:
         """Return the one CDR there is, after checking that the log tells the same story."""
         [record] = self.border.wait_for_records(1)
-        line = self.border.wait_for_log(FINISHED, call_id=record["call_id"])
-        for key in ("outcome", "status", "reason", "peer_in", "peer_out", "icid"):
+        area = "call" if record["record"] == "call" else "transaction"
+        line = self.border.wait_for_log(f"{area}.{ENDS[record['outcome']]}", call_id=record["call_id"])
+        for key in ("status", "reason", "peer_in", "peer_out", "route", "setup_s", "duration_s", "generation"):
             assert line.get(key) == record.get(key), f"{key}: the log says {line}, the CDR {record}"
         return record
 
