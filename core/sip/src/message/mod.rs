@@ -6,15 +6,15 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-mod cseq;
-mod header_id;
-mod index;
-mod method;
-mod name_addr;
-mod params;
-mod uri;
-mod values;
-mod via;
+pub mod cseq;
+pub mod header_id;
+pub mod index;
+pub mod method;
+pub mod name_addr;
+pub mod params;
+pub mod uri;
+pub mod values;
+pub mod via;
 
 use std::ops::Range;
 

@@ -106,30 +106,7 @@ impl<'a> Iterator for ParamsIter<'a> {
 
     fn next(&mut self) -> Option<Param<'a>> {
         let [_semicolon, rest @ ..] = self.rest else { return None };
-        let mut quoted = false;
-        let mut escaped = false;
-        let mut equals = None;
-        let mut end = rest.len();
-        for (at, &byte) in rest.iter().enumerate() {
-            if quoted {
-                match byte {
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => quoted = false,
-                    _ => {}
-                }
-            } else {
-                match byte {
-                    b';' => {
-                        end = at;
-                        break;
-                    }
-                    b'"' => quoted = true,
-                    b'=' if equals.is_none() => equals = Some(at),
-                    _ => {}
-                }
-            }
-        }
+        let (equals, end) = bounds(rest);
         let (param, behind) = rest.split_at(end);
         self.rest = behind;
         let Some(equals) = equals else {
@@ -143,6 +120,22 @@ impl<'a> Iterator for ParamsIter<'a> {
         };
         Some(Param { name: scan::trim(name), value: Some(inner.unwrap_or(value)), quoted: inner.is_some() })
     }
+}
+
+/// Finds the first `=` of the parameter at the front, and where the parameter ends.
+fn bounds(rest: &[u8]) -> (Option<usize>, usize) {
+    let (mut quoted, mut escaped, mut equals) = (false, false, None);
+    for (at, &byte) in rest.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b';' if !quoted => return (equals, at),
+            b'=' if !quoted && equals.is_none() => equals = Some(at),
+            _ => {}
+        }
+    }
+    (equals, rest.len())
 }
 
 #[cfg(test)]

@@ -6,9 +6,6 @@ use super::uri::{parse_ip, parse_port, split_host};
 use super::{Params, SyntaxError};
 use crate::parse::scan;
 
-/// What a branch begins with since RFC 3261 (§8.1.1.7).
-const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
-
 /// One hop that the request went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
@@ -55,17 +52,6 @@ impl<'a> Via<'a> {
     /// Returns the branch.
     pub fn branch(&self) -> Option<&'a [u8]> {
         self.params.value(b"branch")
-    }
-
-    /// Returns the branch if it is one of RFC 3261. The bare cookie tells nothing apart, so it counts as none
-    /// (RFC 4475 §3.3.9): match the way of RFC 2543 then.
-    pub fn unique_branch(&self) -> Option<&'a [u8]> {
-        self.branch().filter(|branch| {
-            branch.len() > MAGIC_COOKIE.len()
-                && branch
-                    .get(..MAGIC_COOKIE.len())
-                    .is_some_and(|front| front.eq_ignore_ascii_case(MAGIC_COOKIE))
-        })
     }
 
     /// Returns the `received` parameter as written; its IPv6 form may have brackets or not (RFC 5118 §4.5).

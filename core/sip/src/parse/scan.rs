@@ -97,6 +97,11 @@ pub(crate) fn split_where(bytes: &[u8], stop: impl Fn(u8) -> bool) -> (&[u8], &[
 
 /// Finds a byte that stands neither in a quoted string nor in angle brackets. An unclosed one reaches to the end.
 pub(crate) fn find_outside(bytes: &[u8], wanted: u8) -> Option<usize> {
+    // Most values hold no comma at all, or none behind a quote.
+    let first = memchr::memchr(wanted, bytes)?;
+    if memchr::memchr2(b'"', b'<', bytes.get(..first).unwrap_or_default()).is_none() {
+        return Some(first);
+    }
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     for (at, &byte) in bytes.iter().enumerate() {
         if quoted {
