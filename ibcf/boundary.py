@@ -1,0 +1,192 @@
+"""The JSON that crosses between Python and the Rust core, as types.
+
+Mirrors `core/sip/src/{event,input,output,reason,statistics}.rs`; what each field means is documented there. No other
+module knows that it is JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Source = Literal["upstream", "downstream", "internal", "policy", "dns"]
+Outcome = Literal["answered", "failed", "cancelled", "rejected"]
+EnumOutcome = Literal["found", "not_found", "failed"]
+
+
+class EnumQuestion(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
+    """The URIs of a number are wanted."""
+
+    service: str
+    number: str
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What the core asks; it goes on serving meanwhile."""
+
+    id: int
+    deadline_ms: int
+    body: EnumQuestion
+
+
+class EnumAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
+    """What ENUM knows."""
+
+    outcome: EnumOutcome
+    class_: str = msgspec.field(name="class")
+    candidates: tuple[str, ...] = ()
+    ttl_ms: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to the question of that id."""
+
+    id: int
+    body: EnumAnswer
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try at a target."""
+
+    peer: str
+    target: str
+    status: int | None = None
+    phrase: str | None = None
+    reason: str | None = None
+
+
+class CallFinished(msgspec.Struct, frozen=True, tag_field="event", tag="call_finished"):
+    """A call or a standalone transaction is over; times are milliseconds since 1970."""
+
+    record: Literal["call", "event"]
+    method: str
+    call_id: str
+    peer_in: str
+    direction: Literal["exit", "entry"]
+    called: str
+    outcome: Outcome
+    status: int
+    start_ms: int
+    end_ms: int
+    generation: int
+    from_uri: str = msgspec.field(name="from", default="")
+    icid: str | None = None
+    orig_ioi: str | None = None
+    term_ioi: str | None = None
+    session_id: str | None = None
+    peer_out: str | None = None
+    calling: tuple[str, ...] = ()
+    request_uri_out: str | None = None
+    number: str | None = None
+    enum_class: str | None = None
+    route: str | None = None
+    reason: str | None = None
+    source: Source | None = None
+    attempts: tuple[Attempt, ...] = ()
+    ring_ms: int | None = None
+    answer_ms: int | None = None
+    released_by: Literal["upstream", "downstream", "border"] | None = None
+    release_reason: str | None = None
+
+
+class MessageRefused(msgspec.Struct, frozen=True, tag_field="event", tag="message_refused"):
+    """A message was refused before it became a call."""
+
+    reason: str
+    source: str
+    detail: str
+    suppressed: int
+    unix_ms: int
+    peer: str | None = None
+
+
+class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
+    """Something an operator should look at."""
+
+    name: str
+    detail: str
+    unix_ms: int
+
+
+Event = CallFinished | MessageRefused | Alarm
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One combination of labels; `buckets` are cumulative, the last one for +Inf."""
+
+    labels: tuple[str, ...]
+    value: float
+    buckets: tuple[int, ...] = ()
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    bounds: tuple[float, ...] = ()
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One entry of the closed catalogue of reasons."""
+
+    id: str
+    status: int
+    phrase: str
+    q850: int
+    source: Source
+    text: str
+    clause: str
+    advice: str
+
+
+_questions = msgspec.json.Decoder(list[Question])
+_events = msgspec.json.Decoder(list[Event])
+_event = msgspec.json.Decoder(Event)
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
+_families = msgspec.json.Decoder(list[Family])
+_reasons = msgspec.json.Decoder(list[Reason])
+_encoder = msgspec.json.Encoder()
+
+
+def decode_questions(data: bytes) -> list[Question]:
+    """Read what `Core.questions` gave."""
+    return _questions.decode(data)
+
+
+def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
+    """Read what `Core.events` gave: the events, and the text of those that this version cannot read.
+
+    One event of an unknown form must not take the charging records beside it along.
+    """
+    try:
+        return _events.decode(data), []
+    except msgspec.ValidationError:
+        pass
+    events: list[Event] = []
+    unread: list[str] = []
+    for raw in _raw.decode(data):
+        try:
+            events.append(_event.decode(raw))
+        except msgspec.ValidationError as error:
+            unread.append(f"{error}: {bytes(raw).decode(errors='replace')}")
+    return events, unread
+
+
+def encode_answers(answers: list[Answer]) -> bytes:
+    """Write what `Core.answer` takes."""
+    return _encoder.encode(answers)
+
+
+def decode_families(data: bytes) -> list[Family]:
+    """Read what `Core.statistics` gave."""
+    return _families.decode(data)
+
+
+def decode_reasons(data: bytes) -> list[Reason]:
+    """Read what `reasons` gave."""
+    return _reasons.decode(data)

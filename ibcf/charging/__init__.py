@@ -1,0 +1,1 @@
+"""Charging: one record for each call, on disk before anything else is promised."""

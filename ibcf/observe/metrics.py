@@ -1,0 +1,131 @@
+"""Metrics in the text format of Prometheus: those of the core, read at each scrape, and those of the Python side.
+
+Counters are exported, ratios are left to PromQL; labels come from bounded sets only, never a number, URI or Call-ID.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from ibcf.boundary import Family, decode_families
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client import Metric
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_DNS_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+
+# `_created` gauges double the series, and nobody graphs them
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class CoreCollector(Collector):
+    """Yields what `Core.statistics` tells."""
+
+    def __init__(self, statistics: Callable[[], bytes]) -> None:
+        """Read from *statistics* at each scrape."""
+        self._statistics = statistics
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering does not scrape."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield one family for each of the core's."""
+        return [_metric(family) for family in decode_families(self._statistics())]
+
+
+def _metric(family: Family) -> Metric:
+    metric: CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+    if family.kind == "histogram":
+        metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
+        bounds = [_bound(bound) for bound in (*family.bounds, math.inf)]
+        for sample in family.samples:
+            buckets = list(zip(bounds, map(float, sample.buckets), strict=True))
+            metric.add_metric(sample.labels, buckets, sum_value=sample.value)
+        return metric
+    if family.kind == "counter":
+        metric = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=family.labels)
+    else:
+        metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+    for sample in family.samples:
+        metric.add_metric(sample.labels, sample.value)
+    return metric
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if math.isinf(bound) else str(float(bound))
+
+
+class Metrics:
+    """The metrics of the Python side, in a registry of their own."""
+
+    def __init__(self, *, version: str, core_version: str, node: str) -> None:
+        """Make all of them, at nought."""
+        registry = CollectorRegistry()
+        self.registry = registry
+        prometheus_client.ProcessCollector(registry=registry)
+        prometheus_client.PlatformCollector(registry=registry)
+        prometheus_client.GCCollector(registry=registry)
+        info = Gauge("ibcf_build_info", "Versions; always 1.", ["version", "core_version", "node"], registry=registry)
+        info.labels(version, core_version, node).set(1)
+        self.config_reloads = Counter(
+            "ibcf_config_reloads", "Reloads of the configuration, by result.", ["result"], registry=registry
+        )
+        self.dns_lookups = Counter(
+            "ibcf_dns_lookups", "DNS and zone queries, by type and result.", ["type", "result"], registry=registry
+        )
+        self.dns_seconds = Histogram(
+            "ibcf_dns_lookup_seconds",
+            "Time of one query.",
+            ["type"],
+            buckets=_DNS_BUCKETS,
+            registry=registry,
+        )
+        self.enum_results = Counter(
+            "ibcf_enum_resolutions",
+            "Resolved numbers, by service and outcome class.",
+            ["service", "class"],
+            registry=registry,
+        )
+        self.cdr_records = Counter(
+            "ibcf_cdr_records", "Charging records, by what became of them.", ["sink", "result"], registry=registry
+        )
+        self.cdr_queue = Gauge("ibcf_cdr_queue_records", "Records that are not on disk yet.", registry=registry)
+        self.cdr_oldest = Gauge(
+            "ibcf_cdr_oldest_unsent_seconds", "Age of the oldest record that is not on disk yet.", registry=registry
+        )
+        self.cdr_files = Counter("ibcf_cdr_files_closed", "Record files closed and renamed.", registry=registry)
+        self.alarms = Counter("ibcf_alarms", "Alarms raised, by name.", ["name"], registry=registry)
+        self.refused = Counter(
+            "ibcf_messages_refused", "Messages refused before they became calls.", ["reason"], registry=registry
+        )
+        self.unreadable = Counter(
+            "ibcf_events_unreadable", "Events of the core that could not be read.", registry=registry
+        )
+        for result in ("ok", "failed"):
+            self.config_reloads.labels(result)
+        for result in ("written", "lost"):
+            self.cdr_records.labels("file", result)
+
+    def observe_lookup(self, kind: str, result: str, seconds: float) -> None:
+        """Count one query."""
+        self.dns_lookups.labels(kind, result).inc()
+        self.dns_seconds.labels(kind).observe(seconds)
+
+    def watch_core(self, statistics: Callable[[], bytes]) -> None:
+        """Add what the core counts."""
+        self.registry.register(CoreCollector(statistics))
+
+    def render(self) -> bytes:
+        """Return everything as text."""
+        return prometheus_client.generate_latest(self.registry)

@@ -1,0 +1,493 @@
+"""Composition root: puts the parts together, starts them in order, reloads, drains and stops.
+
+Start: configuration → snapshot → core (binds) → charging → numbering → workers → admin → `border.ready`. Whatever can
+be missing without harm to calls (admin port, zone file, DNS, CDR disk) is said plainly and the rest goes on; whatever
+cannot (a fault in the configuration, a listener) ends the start before anything is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from ibcf.admin.server import AdminServer, build_app
+from ibcf.boundary import (
+    Alarm,
+    Answer,
+    CallFinished,
+    EnumAnswer,
+    Event,
+    MessageRefused,
+    Question,
+    decode_events,
+    decode_questions,
+    encode_answers,
+)
+from ibcf.charging.cdr import PeerFacts, make_cdr
+from ibcf.charging.journal import CdrJournal
+from ibcf.charging.writer import CdrWriter
+from ibcf.config import read
+from ibcf.errors import ConfigError, IbcfError
+from ibcf.numbering.enum_lookup import EnumResolver, EnumResult, EnumSettings
+from ibcf.numbering.naptr import Rules
+from ibcf.numbering.sources import ZoneSource
+from ibcf.numbering.walk import Class
+from ibcf.observe import logs
+from ibcf.observe.health import Health, State
+from ibcf.observe.metrics import Metrics
+from ibcf.policy.compile import checked_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ibcf.config import Config, Loaded
+    from ibcf.config.enum_services import EnumService
+
+DRAIN_SECONDS_MAX: Final = 240.0
+"""Timer C and a margin: a call that rings is answered or given up by then (field notes §6.2)."""
+POLL_SECONDS: Final = 0.05
+_ROUNDS_MAX: Final = 16
+_EMPTY: Final = b"[]"
+
+
+class Core(Protocol):
+    """What is used of `ibcf._core.Core`."""
+
+    def start(self) -> None:
+        """Start the workers."""
+        ...
+
+    def listeners(self) -> list[tuple[str, str]]:
+        """Return ids and bound addresses."""
+        ...
+
+    def apply(self, snapshot: bytes) -> None:
+        """Put a new snapshot in force."""
+        ...
+
+    def fileno(self) -> int:
+        """Return what is readable when questions or events wait."""
+        ...
+
+    def questions(self, limit: int = ...) -> bytes:
+        """Take questions."""
+        ...
+
+    def answer(self, answers: bytes) -> None:
+        """Answer some."""
+        ...
+
+    def events(self, limit: int = ...) -> bytes:
+        """Take events."""
+        ...
+
+    def statistics(self) -> bytes:
+        """Return all counters."""
+        ...
+
+    def drain(self) -> None:
+        """Take no new work."""
+        ...
+
+    def is_idle(self) -> bool:
+        """Tell whether no transaction is left."""
+        ...
+
+    def stop(self) -> None:
+        """Join the workers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CoreModule:
+    """What is used of the module `ibcf._core`; a test puts something else here."""
+
+    open: Callable[[bytes, int], Core]
+    check: Callable[[bytes], None]
+    version: str
+
+    @classmethod
+    def compiled(cls) -> CoreModule:
+        """Return the compiled module."""
+        from ibcf import _core  # noqa: PLC0415 - whoever only tests the control plane does without it
+
+        return cls(
+            open=lambda snapshot, workers: _core.Core(snapshot, workers=workers),
+            check=_core.check_snapshot,
+            version=_core.__version__,
+        )
+
+
+def enum_settings(section: EnumService) -> EnumSettings:
+    """Return the settings of one `enum` section of the configuration."""
+    return EnumSettings(
+        id=section.id,
+        apexes=tuple(section.apexes),
+        rules=Rules(services=tuple(service.lower() for service in section.services)),
+        servers=tuple(str(server) for server in section.servers or ()),
+        zone_file=section.zone_file,
+        timeout_ms=round(section.timeout.total_seconds() * 1000),
+        deadline_ms=round(section.deadline.total_seconds() * 1000),
+        negative_ttl_ms=round(section.negative_ttl.total_seconds() * 1000),
+        ttl_max_ms=round(section.ttl_max.total_seconds() * 1000),
+        digits_min=section.digits_min,
+        candidates_max=section.candidates_max,
+    )
+
+
+def peer_facts(config: Config) -> dict[str, PeerFacts]:
+    """Return what charging records say of the peers."""
+    trusted = {agreement.id: agreement.trusted for agreement in config.agreements}
+    return {
+        peer.id: PeerFacts(
+            side=peer.side,
+            trusted=trusted[peer.agreement],
+            addresses={target.id: str(target.address) for target in peer.targets},
+        )
+        for peer in config.peers
+    }
+
+
+@dataclass(slots=True, eq=False)
+class Service:
+    """The running border."""
+
+    path: Path
+    module: CoreModule
+    version: str
+    json_logs: bool = True
+    drain_seconds_max: float = DRAIN_SECONDS_MAX
+    clock: Callable[[], float] = time.monotonic
+    health: Health = field(default_factory=Health)
+    generation: int = 1
+    _config: Config = field(init=False)
+    _core: Core = field(init=False)
+    _metrics: Metrics = field(init=False)
+    _writer: CdrWriter[CallFinished] = field(init=False)
+    _admin: AdminServer | None = None
+    _node_address: str = ""
+    _peers: dict[str, PeerFacts] = field(default_factory=dict)
+    _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _answers: list[Answer] = field(default_factory=list)
+    _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _started: float = 0.0
+    _end: asyncio.Event = field(default_factory=asyncio.Event)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # --- start ---
+
+    async def start(self) -> None:
+        """Bring everything up.
+
+        Raises:
+            ConfigError: the configuration has faults; nothing was bound.
+            ListenError: a listener cannot be bound.
+        """
+        loaded = read(self.path)
+        snapshot = checked_snapshot(loaded, generation=self.generation, check=self.module.check)
+        config = loaded.config
+        self._take(config)
+        self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
+        self._core = self.module.open(snapshot, config.node.workers)
+        self._writer = self._make_writer(config)
+        self._writer.start()
+        self._resolvers = {section.id: self._make_resolver(section) for section in config.enum}
+        for resolver in self._resolvers.values():
+            if isinstance(resolver.source, ZoneSource):
+                await resolver.source.refresh()  # says now, not at the first call, that a file is missing
+        listeners = self._core.listeners()
+        self._node_address = listeners[0][1] if listeners else config.node.name
+        self._metrics.watch_core(self._core.statistics)
+        asyncio.get_running_loop().add_reader(self._core.fileno(), self._on_ready)
+        self._core.start()
+        self._started = self.clock()
+        self.health.state = State.SERVING
+        await self._start_admin(config)
+        logs.logger().info(
+            logs.BORDER_READY,
+            listeners=[{"id": name, "address": address} for name, address in listeners],
+            admin=self._admin.address if self._admin is not None else None,
+            generation=self.generation,
+            version=self.version,
+            workers=config.node.workers,
+            pid=os.getpid(),
+        )
+
+    def _take(self, config: Config) -> None:
+        self._config = config
+        self._peers = peer_facts(config)
+        logs.configure(level=config.logs.level, numbers=config.logs.numbers, json=self.json_logs, node=config.node.name)
+
+    def _make_resolver(self, section: EnumService) -> EnumResolver:
+        settings = enum_settings(section)
+        return EnumResolver(settings, settings.open_source(), observe=self._metrics.observe_lookup)
+
+    def _make_writer(self, config: Config) -> CdrWriter[CallFinished]:
+        journal = CdrJournal(
+            directory=config.charging.directory,
+            node=config.node.name,
+            encode=self._encode_cdr,
+            rotate_bytes=int(config.charging.rotate_size),
+            rotate_seconds=config.charging.rotate_interval.total_seconds(),
+            files_kept=config.charging.files_kept,
+            on_closed=self._on_cdr_file_closed,
+        )
+        return CdrWriter(journal, self._metrics)
+
+    def _encode_cdr(self, call: CallFinished, sequence: int) -> bytes:
+        record = make_cdr(
+            call,
+            sequence=sequence,
+            node=self._config.node.name,
+            node_address=self._node_address,
+            peers=self._peers,
+        )
+        return msgspec.json.encode(record)
+
+    def _on_cdr_file_closed(self, path: Path) -> None:
+        self._metrics.cdr_files.inc()
+        logs.logger().info(logs.CDR_FILE_CLOSED, path=str(path))
+
+    async def _start_admin(self, config: Config) -> None:
+        address = config.admin.address
+        app = build_app(metrics=self._metrics, health=self.health, status=self.status)
+        admin = AdminServer(app, str(address.address), address.port)
+        try:
+            await admin.start()
+        except OSError as error:
+            logs.logger().error(
+                logs.ADMIN_UNAVAILABLE,
+                address=str(address),
+                error=(error.strerror or str(error)).lower(),
+                result="calls are served, but there are no metrics and no health endpoint",
+                advice="free the port or change admin.address, then restart",
+            )
+            return
+        self._admin = admin
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/status` shows."""
+        return {
+            "node": self._config.node.name,
+            "version": self.version,
+            "state": self.health.state,
+            "generation": self.generation,
+            "uptime_s": round(self.clock() - self._started, 1),
+            "listeners": [{"id": name, "address": address} for name, address in self._core.listeners()],
+            "peers": [
+                {"id": peer.id, "side": peer.side, "targets": [str(target.address) for target in peer.targets]}
+                for peer in self._config.peers
+            ],
+            "enum": [{"id": name, "under_way": resolver.under_way} for name, resolver in self._resolvers.items()],
+            "cdr": {
+                "waiting": self._writer.waiting,
+                "lost": self._writer.lost,
+                "failing": self._writer.is_failing,
+            },
+        }
+
+    # --- questions and events ---
+
+    def _on_ready(self) -> None:
+        """Take what waits in the core; more than a few rounds would keep the loop from everything else."""
+        for _ in range(_ROUNDS_MAX):
+            questions, events = self._core.questions(), self._core.events()
+            if questions == _EMPTY and events == _EMPTY:
+                return
+            self._take_questions(decode_questions(questions))
+            self._take_events(events)
+        asyncio.get_running_loop().call_soon(self._on_ready)
+
+    def _take_questions(self, questions: list[Question]) -> None:
+        for question in questions:
+            task = asyncio.create_task(self._answer(question))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, question: Question) -> None:
+        service = question.body.service
+        resolver = self._resolvers.get(service)
+        if resolver is None:
+            body = EnumAnswer("failed", Class.UNKNOWN_SERVICE)
+        else:
+            result = await resolver.resolve(question.body.number)
+            body = EnumAnswer(result.outcome, result.class_, result.candidates, result.ttl_ms)
+            if result.outcome == "failed":
+                self._log_enum_failure(question, result)
+        self._metrics.enum_results.labels(service, body.class_).inc()
+        if not self._answers:  # all that become known in one turn of the loop cross together
+            asyncio.get_running_loop().call_soon(self._send_answers)
+        self._answers.append(Answer(question.id, body))
+
+    def _log_enum_failure(self, question: Question, result: EnumResult) -> None:
+        """Write at most one line a second for each service: dead servers fail every call."""
+        service, now = question.body.service, self.clock()
+        last, suppressed = self._enum_failures.get(service, (-1.0, 0))
+        if now - last < 1.0:
+            self._enum_failures[service] = (last, suppressed + 1)
+            return
+        self._enum_failures[service] = (now, 0)
+        logs.logger().warning(
+            logs.ENUM_FAILED,
+            service=service,
+            number=question.body.number,
+            enum_class=result.class_,
+            detail=result.detail,
+            suppressed=suppressed,
+        )
+
+    def _send_answers(self) -> None:
+        answers, self._answers = self._answers, []
+        if self.health.state is not State.STOPPED:
+            self._core.answer(encode_answers(answers))
+
+    def _take_events(self, data: bytes) -> None:
+        if data == _EMPTY:
+            return
+        events, unread = decode_events(data)
+        for text in unread:
+            self._metrics.unreadable.inc()
+            logs.logger().error(logs.EVENT_UNREADABLE, detail=text)
+        for event in events:
+            self._take_event(event)
+
+    def _take_event(self, event: Event) -> None:
+        log = logs.logger()
+        match event:
+            case CallFinished():
+                self._writer.submit(event)  # before the log: the record is worth more than the line
+                logs.log_call(log, event)
+            case MessageRefused():
+                self._metrics.refused.labels(event.reason).inc(1 + event.suppressed)
+                logs.log_refused(log, event)
+            case Alarm():
+                self._metrics.alarms.labels(event.name).inc()
+                logs.log_alarm(log, event)
+
+    # --- reload ---
+
+    async def reload(self) -> None:
+        """Read the configuration again; one with a fault leaves everything as it is."""
+        log = logs.logger()
+        try:
+            loaded = await asyncio.to_thread(read, self.path)
+            snapshot = checked_snapshot(loaded, generation=self.generation + 1, check=self.module.check)
+            self._core.apply(snapshot)
+        except IbcfError as error:
+            self._metrics.config_reloads.labels("failed").inc()
+            faults = [str(fault) for fault in error.faults] if isinstance(error, ConfigError) else [str(error)]
+            log.error(  # noqa: TRY400 - an operator wants the faults, not a traceback
+                logs.CONFIG_REFUSED, path=str(self.path), faults=faults, generation=self.generation
+            )
+            return
+        self.generation += 1
+        await self._switch(loaded)
+        self._metrics.config_reloads.labels("ok").inc()
+        logs.logger().info(logs.CONFIG_RELOADED, path=str(self.path), generation=self.generation)
+
+    async def _switch(self, loaded: Loaded) -> None:
+        """Put the Python side on the new configuration."""
+        old, new = self._config, loaded.config
+        self._take(new)
+        for name, before, after in (
+            ("admin", old.admin, new.admin),
+            ("charging", old.charging, new.charging),
+            ("node", old.node, new.node),
+        ):
+            if before != after:
+                logs.logger().warning(logs.CONFIG_RESTART_NEEDED, section=name)
+        sections = {section.id: section for section in new.enum}
+        kept = {section.id for section in old.enum if sections.get(section.id) == section}
+        retired = [resolver for name, resolver in self._resolvers.items() if name not in kept]
+        self._resolvers = {
+            name: self._resolvers[name] if name in kept else self._make_resolver(section)
+            for name, section in sections.items()
+        }
+        for resolver in retired:
+            task = asyncio.create_task(resolver.close())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    # --- end ---
+
+    async def run(self) -> None:
+        """Start, serve until a signal says otherwise, drain, stop.
+
+        SIGTERM and SIGINT drain; a second one does not wait. SIGHUP reloads.
+        """
+        try:
+            await self.start()
+        except BaseException:
+            await self._abandon()
+            raise
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.request_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        try:
+            await self._end.wait()
+            await self.drain()
+        finally:
+            await self.stop()
+
+    def request_stop(self) -> None:
+        """Drain and stop; the second time, stop without waiting."""
+        if self._end.is_set():
+            self._hurry.set()
+        self._end.set()
+
+    def _on_hangup(self) -> None:
+        task = asyncio.create_task(self.reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Take no new calls and wait, within bounds, until no transaction is left."""
+        self.health.state = State.DRAINING
+        logs.logger().info(logs.BORDER_DRAINING, seconds_max=self.drain_seconds_max)
+        self._core.drain()
+        until = self.clock() + self.drain_seconds_max
+        while not self._core.is_idle() and not self._hurry.is_set() and self.clock() < until:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """End everything; what the core still has to tell is charged first."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._core.fileno())
+        was_idle = self._core.is_idle()
+        self._core.stop()  # writes the records of calls that are still up
+        self.health.state = State.STOPPED
+        while (events := self._core.events()) != _EMPTY:
+            self._take_events(events)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for resolver in self._resolvers.values():
+            await resolver.close()
+        await self._writer.stop()
+        if self._admin is not None:
+            await self._admin.stop()
+        logs.logger().info(logs.BORDER_STOPPED, idle=was_idle, records_lost=self._writer.lost)
+
+    async def _abandon(self) -> None:
+        """Undo a start that failed half way."""
+        core = getattr(self, "_core", None)
+        if core is not None:
+            core.stop()
+        writer = getattr(self, "_writer", None)
+        if writer is not None:
+            await writer.stop()
+        for resolver in self._resolvers.values():
+            await resolver.close()
