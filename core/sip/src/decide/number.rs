@@ -79,7 +79,8 @@ mod tests {
     use super::*;
 
     fn number(text: &str) -> Option<String> {
-        global_number(&Uri::parse(text.as_bytes()).expect("a URI")).map(|number| number.as_str().to_owned())
+        let uri = Uri::parse(text.as_bytes()).ok()?; // some of what is no number is no URI either
+        global_number(&uri).map(|number| number.as_str().to_owned())
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! One worker: a thread, its sockets, its border. See the crate's doc for a turn.
+
+mod publish;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use ibcf_sip::event::Event;
+use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::{Border, Input, Now, Outputs, Snapshot, Time};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::buffers::Buffers;
+use crate::clock::Clock;
+use crate::counters::NetCounters;
+use crate::error::NetError;
+use crate::hub::Hub;
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+use crate::panics::Panics;
+use crate::system::ReceiveBatch;
+use publish::Publisher;
+use serve::Serving;
+
+/// Stands for the waker among the tokens of sockets.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+/// Handed-over datagrams taken a turn, so that the own sockets get theirs.
+const HANDED_A_TURN: usize = 256;
+/// When something waits for room elsewhere, look again after this long.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
+/// While sockets have more, the poll (which only costs) is left out so many turns.
+const TURNS_WITHOUT_POLL: u32 = 8;
+/// Errors taken from a socket's error queue at a time.
+const ERRORS_A_TURN: usize = 64;
+
+/// What a worker drives: the border, or what stands in for it in tests.
+pub(crate) trait Handler {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outputs);
+    fn next_due(&self) -> Option<Time>;
+    fn is_idle(&self) -> bool;
+}
+
+impl Handler for Border {
+    fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outputs) {
+        Self::handle(self, input, now, out);
+    }
+
+    fn next_due(&self) -> Option<Time> {
+        Self::next_due(self)
+    }
+
+    fn is_idle(&self) -> bool {
+        Self::is_idle(self)
+    }
+}
+
+/// What the workers share.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) inboxes: Box<[Inbox]>,
+    pub(crate) counters: Box<[NetCounters]>,
+    pub(crate) hub: Hub,
+    pub(crate) buffers: Buffers,
+    pub(crate) panics: Panics,
+    pub(crate) clock: Clock,
+    /// Names the owner of a call.
+    pub(crate) owners: FixedState,
+}
+
+/// What a worker's thread is given when it starts.
+pub(crate) struct Parts {
+    pub(crate) index: usize,
+    pub(crate) sockets: Vec<UdpSocket>,
+    pub(crate) poll: Poll,
+    pub(crate) common: Arc<Common>,
+}
+
+impl Parts {
+    /// Registers the sockets with the poll.
+    pub(crate) fn register(&self) -> Result<(), NetError> {
+        for (at, socket) in self.sockets.iter().enumerate() {
+            self.poll
+                .registry()
+                .register(
+                    &mut SourceFd(&socket.as_raw_fd()),
+                    Token(at),
+                    Interest::READABLE | Interest::WRITABLE,
+                )
+                .map_err(NetError::system("cannot watch a socket"))?;
+        }
+        Ok(())
+    }
+
+    /// Serves until it is told to stop; returns the charging events that nobody had room for.
+    pub(crate) fn run<H: Handler>(
+        self,
+        snapshot: Arc<Snapshot>,
+        make: impl Fn(Arc<Snapshot>) -> H,
+    ) -> Vec<Event> {
+        let listeners = self.sockets.len();
+        let worker = Worker {
+            serving: Serving::new(self.index, Arc::clone(&self.common), snapshot, make),
+            receive: ReceiveBatch::new(),
+            outbox: Outbox::new(listeners),
+            publisher: Publisher::default(),
+            has_more: vec![false; listeners],
+            turns_without_poll: 0,
+            events: Events::with_capacity(listeners + 1),
+            parts: self,
+        };
+        worker.run()
+    }
+}
+
+struct Worker<H, F> {
+    parts: Parts,
+    serving: Serving<H, F>,
+    receive: ReceiveBatch,
+    outbox: Outbox,
+    publisher: Publisher,
+    /// Sockets that may hold more: the poll tells once, so they are read until they would block.
+    has_more: Vec<bool>,
+    turns_without_poll: u32,
+    events: Events,
+}
+
+impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
+    fn run(mut self) -> Vec<Event> {
+        loop {
+            // The border's own panics are caught where it is called; this is for defects of this crate.
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(true) => {}
+                Ok(false) => return self.publisher.into_left(),
+                Err(payload) => {
+                    self.serving.start_afresh(payload.as_ref(), &[], self.parts.common.clock.now())
+                }
+            }
+        }
+    }
+
+    /// One turn; false when it was the last.
+    fn turn(&mut self) -> bool {
+        self.wait();
+        let now = self.parts.common.clock.now();
+        let inbox = &self.parts.common.inboxes[self.parts.index];
+        inbox.is_idle.store(false, Ordering::Release);
+        for at in 0..self.has_more.len() {
+            if self.has_more[at] {
+                self.receive_from(at, now);
+            }
+        }
+        self.serving.wake_owners();
+        let goes_on = self.serving.take_inbox(HANDED_A_TURN, now);
+        self.serving.tick(now);
+        self.send(now);
+        self.publish(now);
+        let common = &self.parts.common;
+        common.inboxes[self.parts.index].is_idle.store(self.serving.is_idle(), Ordering::Release);
+        let busy = common.clock.now().time.since(now.time);
+        self.counters().busy_nanos.add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
+        goes_on
+    }
+
+    fn counters(&self) -> &NetCounters {
+        &self.parts.common.counters[self.parts.index]
+    }
+
+    fn wait(&mut self) {
+        let has_more = self.has_more.contains(&true);
+        if has_more && self.turns_without_poll < TURNS_WITHOUT_POLL {
+            self.turns_without_poll += 1;
+            return;
+        }
+        self.turns_without_poll = 0;
+        let timeout = if has_more || !self.parts.common.inboxes[self.parts.index].is_empty() {
+            Some(Duration::ZERO)
+        } else {
+            let now = self.parts.common.clock.now().time;
+            let due = self.serving.next_due().map(|due| due.since(now));
+            let is_waiting = self.outbox.is_waiting() || self.publisher.is_waiting();
+            if is_waiting { Some(due.unwrap_or(RETRY_AFTER).min(RETRY_AFTER)) } else { due }
+        };
+        // Interrupted by a signal, or nothing there: either way the turn looks for itself.
+        if self.parts.poll.poll(&mut self.events, timeout).is_err() {
+            return;
+        }
+        let mut failing: u64 = 0;
+        for event in &self.events {
+            let Token(at) = event.token();
+            if let Some(has_more) = self.has_more.get_mut(at) {
+                *has_more |= event.is_readable() || event.is_error();
+                failing |= u64::from(event.is_error()) << at.min(63);
+            }
+        }
+        if failing != 0 {
+            let now = self.parts.common.clock.now();
+            for at in (0..self.has_more.len()).filter(|at| failing & 1 << (*at).min(63) != 0) {
+                self.take_errors(at, now);
+            }
+        }
+    }
+
+    /// Takes one batch from the socket of listener *at*.
+    fn receive_from(&mut self, at: usize, now: Now) {
+        match self.receive.receive(self.parts.sockets[at].as_fd()) {
+            Ok(count) => {
+                let listener = ListenerIndex(at as u16);
+                let mut bytes_received = 0;
+                for (source, bytes) in (0..count).filter_map(|datagram| self.receive.get(datagram)) {
+                    bytes_received += bytes.len() as u64;
+                    self.serving.datagram(listener, source, bytes, now);
+                }
+                self.counters().received.add(count as u64);
+                self.counters().received_bytes.add(bytes_received);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.has_more[at] = false,
+            // The network reported an error about something sent; what it was about is in the error queue.
+            Err(_) => self.take_errors(at, now),
+        }
+    }
+
+    fn take_errors(&mut self, at: usize, now: Now) {
+        let mut excerpt = [0; 1_024];
+        for _ in 0..ERRORS_A_TURN {
+            match crate::system::receive_error(self.parts.sockets[at].as_fd(), &mut excerpt) {
+                Ok(Some(error)) => {
+                    self.counters().network_errors.one();
+                    // "Too long" lost one datagram, but the kernel now fragments: the next try arrives.
+                    if error.errno != libc::EMSGSIZE {
+                        let bytes = excerpt.get(..error.length).unwrap_or_default();
+                        self.serving.unreachable(error.destination, bytes, now);
+                    }
+                }
+                Ok(None) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends everything; what fails goes back to the border, which may send something else instead.
+    fn send(&mut self, now: Now) {
+        // Twice as many rounds as targets that a request may be tried at one after the other.
+        for _ in 0..8 {
+            let common = &self.parts.common;
+            let counters = &common.counters[self.parts.index];
+            self.outbox.flush(&self.serving.outputs, &self.parts.sockets, &common.buffers, counters);
+            self.publisher.take(&mut self.serving.outputs);
+            self.serving.outputs.clear();
+            if self.outbox.failed.is_empty() {
+                return;
+            }
+            for failed in std::mem::take(&mut self.outbox.failed) {
+                self.serving.own_unreachable(failed.destination, &failed.excerpt, now);
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Now) {
+        self.publisher.take(&mut self.serving.outputs);
+        let common = &self.parts.common;
+        self.publisher.publish(&common.hub, &common.counters[self.parts.index], now);
+    }
+}

@@ -1,0 +1,176 @@
+//! The border of a worker: which inputs it gets, and what happens when it panics.
+
+use std::any::Any;
+use std::hash::BuildHasher;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ibcf_sip::parse::call_id_of;
+use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::{Input, Now, Outputs, Snapshot, Time};
+
+use super::{Common, Handler};
+use crate::inbox::{Handed, Order};
+
+pub(super) struct Serving<H, F> {
+    worker: usize,
+    common: Arc<Common>,
+    snapshot: Arc<Snapshot>,
+    make: F,
+    handler: H,
+    is_draining: bool,
+    /// Workers that were handed something and not woken yet, one bit each.
+    to_wake: u64,
+    pub(super) outputs: Outputs,
+}
+
+impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
+    pub(super) fn new(worker: usize, common: Arc<Common>, snapshot: Arc<Snapshot>, make: F) -> Self {
+        let handler = make(Arc::clone(&snapshot));
+        let outputs = Outputs::default();
+        Self { worker, common, snapshot, make, handler, is_draining: false, to_wake: 0, outputs }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.handler.next_due()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.handler.is_idle()
+    }
+
+    /// Handles a datagram of an own socket, or hands it to the owner of its call.
+    pub(super) fn datagram(&mut self, listener: ListenerIndex, source: SocketAddr, bytes: &[u8], now: Now) {
+        match self.owner(bytes) {
+            Some(owner) if owner != self.worker => {
+                let bytes = self.common.buffers.copy(bytes);
+                self.hand_over(owner, Handed::Datagram { listener, source, bytes });
+            }
+            // What has no Call-ID belongs to nobody: answered or dropped here, without state.
+            _ => self.handle(Input::Datagram { listener, source, bytes }, bytes, now),
+        }
+    }
+
+    /// Tells the owner of the call that a datagram did not arrive; without its Call-ID, everybody.
+    pub(super) fn unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], now: Now) {
+        let owner = self.owner(excerpt);
+        for worker in 0..self.common.inboxes.len() {
+            if owner.is_some_and(|owner| owner != worker) {
+                continue;
+            }
+            if worker == self.worker {
+                self.own_unreachable(destination, excerpt, now);
+            } else {
+                let excerpt = self.common.buffers.copy(excerpt);
+                self.hand_over(worker, Handed::Unreachable { destination, excerpt });
+            }
+        }
+    }
+
+    /// Tells the own border that a datagram did not arrive.
+    pub(super) fn own_unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], now: Now) {
+        self.handle(Input::Unreachable { destination, excerpt }, excerpt, now);
+    }
+
+    /// Wakes everybody who was handed something, once.
+    pub(super) fn wake_owners(&mut self) {
+        for worker in 0..self.common.inboxes.len() {
+            if self.to_wake & 1 << worker != 0 {
+                self.common.inboxes[worker].wake();
+            }
+        }
+        self.to_wake = 0;
+    }
+
+    /// Handles what others put into the inbox; false when the worker is to stop.
+    pub(super) fn take_inbox(&mut self, handed_max: usize, now: Now) -> bool {
+        let common = Arc::clone(&self.common);
+        let inbox = &common.inboxes[self.worker];
+        for handed in std::iter::from_fn(|| inbox.handed.pop()).take(handed_max) {
+            let bytes = match handed {
+                Handed::Datagram { listener, source, bytes } => {
+                    self.handle(Input::Datagram { listener, source, bytes: &bytes }, &bytes, now);
+                    bytes
+                }
+                Handed::Unreachable { destination, excerpt } => {
+                    self.own_unreachable(destination, &excerpt, now);
+                    excerpt
+                }
+            };
+            common.buffers.give_back(bytes);
+        }
+        for answer in std::iter::from_fn(|| inbox.answers.pop()).take(inbox.answers.capacity()) {
+            self.handle(Input::Answer(answer), &[], now);
+        }
+        let mut goes_on = true;
+        for order in inbox.orders() {
+            match order {
+                Order::Apply(snapshot, done) => {
+                    self.snapshot = Arc::clone(&snapshot);
+                    self.handle(Input::Apply(snapshot), &[], now);
+                    let _ = done.send(()); // nobody listens any more when the caller gave up
+                }
+                Order::Drain => {
+                    self.is_draining = true;
+                    self.handle(Input::Drain, &[], now);
+                }
+                Order::Stop => {
+                    self.handle(Input::Close, &[], now);
+                    goes_on = false;
+                }
+            }
+        }
+        goes_on
+    }
+
+    /// Lets timers fire that are due and that no input fired.
+    pub(super) fn tick(&mut self, now: Now) {
+        if self.handler.next_due().is_some_and(|due| due <= now.time) {
+            self.handle(Input::Tick, &[], now);
+        }
+    }
+
+    /// Puts a new border in the place of one that panicked over *bytes*: its tables may be half changed.
+    pub(super) fn start_afresh(&mut self, payload: &(dyn Any + Send), bytes: &[u8], now: Now) {
+        self.common.counters[self.worker].panics.one();
+        let alarm = self.common.panics.keep(self.worker, payload, bytes, now.unix_ms);
+        self.outputs.events.push(alarm);
+        self.handler = (self.make)(Arc::clone(&self.snapshot));
+        if self.is_draining {
+            self.handler.handle(Input::Drain, now, &mut self.outputs);
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, bytes: &[u8], now: Now) {
+        let (handler, outputs) = (&mut self.handler, &mut self.outputs);
+        // Sound to go on after: the border is thrown away, and outputs hold whole datagrams at any time.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler.handle(input, now, outputs))) {
+            self.start_afresh(payload.as_ref(), bytes, now);
+        }
+    }
+
+    fn owner(&self, bytes: &[u8]) -> Option<usize> {
+        let workers = self.common.inboxes.len();
+        if workers == 1 {
+            return Some(0);
+        }
+        let hash = self.common.owners.hash_one(call_id_of(bytes)?);
+        Some((hash % workers as u64) as usize)
+    }
+
+    fn hand_over(&mut self, owner: usize, handed: Handed) {
+        let counters = &self.common.counters[self.worker];
+        match self.common.inboxes[owner].handed.push(handed) {
+            Ok(()) => {
+                counters.handed_over.one();
+                self.to_wake |= 1 << owner;
+            }
+            Err(Handed::Datagram { bytes, .. } | Handed::Unreachable { excerpt: bytes, .. }) => {
+                counters.dropped_handover.one();
+                self.to_wake |= 1 << owner;
+                self.common.buffers.give_back(bytes);
+            }
+        }
+    }
+}
