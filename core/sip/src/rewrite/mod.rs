@@ -1,1 +1,32 @@
-//! Not written yet.
+//! What must the other side see? Edits of one message on its way through the border.
+//!
+//! A [`Draft`] is the outgoing message as lines over the received bytes. What nobody edits leaves as it came, byte for
+//! byte, in whole runs; every edit is visible to the next. Around it stand the rules that edit: trust (which headers may
+//! cross), charging, the operator's header rules, Via and Record-Route. The requests and responses that the border makes
+//! itself (ACK, CANCEL, its own answers) are written here too.
+//!
+//! The stage knows nothing of peers, transactions or sockets: whoever calls it says what is trusted and what is agreed.
+
+mod base32;
+mod charging;
+mod draft;
+mod header_rules;
+mod history;
+mod hop;
+mod key_ring;
+mod record_route;
+mod response;
+mod text;
+mod trust;
+
+pub use charging::{
+    ChargingVector, RequestCharging, ResponseCharging, apply_request as apply_charging_to_request,
+    apply_response as apply_charging_to_response,
+};
+pub use draft::{Draft, DraftHeader, DraftScratch, HeaderName};
+pub use header_rules::HeaderRules;
+pub use hop::{via_received, via_value, write_ack, write_cancel};
+pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, peer_tag};
+pub use record_route::{token_of, write_uri as write_record_route};
+pub use response::write_response;
+pub use trust::apply as apply_trust;
