@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p ibcf-sip --bench parse`
 
+#![allow(missing_docs)] // criterion_group! writes a function without documentation
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -128,7 +128,7 @@ impl<'a> Uri<'a> {
 
     /// Returns the address if the host is one. An address mapped into IPv6 comes as it is written.
     ///
-    /// Three colons, which the grammar of RFC 3261 allowed by mistake, are read as two (RFC 5118 §4.9).
+    /// Three colons, which the grammar of RFC 3261 allowed by mistake, are read as two (RFC 5118 §4.10).
     pub fn host_is_ip(&self) -> Option<IpAddr> {
         parse_ip(self.host)
     }

@@ -85,9 +85,10 @@ fn line(message: &[u8], start: usize, text_end: usize, end: usize, index: &mut H
     }
 }
 
-/// Notes NUL, and CR that ends no line. `line_ends` is how many CRLF there are, so that counting is enough.
+/// Notes NUL outside a quoted pair, and CR that ends no line. `line_ends` is how many CRLF there are, so that counting is
+/// enough.
 fn note_stray_bytes(head: &[u8], line_ends: usize, index: &mut HeaderIndex) {
-    if let Some(at) = memchr::memchr(0, head) {
+    if let Some(at) = memchr::memchr(0, head).and_then(|_| stray_nul(head)) {
         index.note(malformed(at, "a NUL stands in the headers"));
     }
     if memchr::memchr_iter(b'\r', head).count() != line_ends {
@@ -95,6 +96,24 @@ fn note_stray_bytes(head: &[u8], line_ends: usize, index: &mut HeaderIndex) {
         let at = memchr::memchr_iter(b'\r', head).find(stray).unwrap_or_default();
         index.note(malformed(at, "a CR without LF stands in the headers"));
     }
+}
+
+/// Finds a NUL that is not the second half of a quoted pair: there, and only there, it is legal (§25.1 `quoted-pair`).
+fn stray_nul(head: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, &byte) in head.iter().enumerate() {
+        match byte {
+            b'\n' if !head.get(at.saturating_add(1)).is_some_and(|next| scan::is_blank(*next)) => {
+                (quoted, escaped) = (false, false); // the next header
+            }
+            0 if !escaped => return Some(at),
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    None
 }
 
 const fn too_large(at: usize, problem: &'static str) -> Fault {

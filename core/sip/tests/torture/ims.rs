@@ -62,7 +62,7 @@ a=maxptime:240
 ";
 
 /// Writes the message in its wire form.
-pub fn invite() -> Vec<u8> {
+pub(crate) fn invite() -> Vec<u8> {
     let body = BODY.replace('\n', "\r\n");
     let mut message = HEAD.replace('\n', "\r\n");
     message.push_str(&body.len().to_string());
