@@ -35,6 +35,8 @@ pub enum Input<'a> {
     Apply(Arc<Snapshot>),
     /// Take no new work: 503 to initial requests, the rest goes on.
     Drain,
+    /// The process ends: write the records of the calls that are still up.
+    Close,
 }
 
 /// The answer to a question.

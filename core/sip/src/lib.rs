@@ -33,7 +33,7 @@ pub mod statistics;
 pub mod time;
 pub mod trace;
 
-pub use border::Border;
+pub use border::{Border, BorderConfig};
 pub use input::Input;
 pub use output::Outputs;
 pub use reason::Reason;

@@ -135,6 +135,9 @@ catalogue! {
         "every target answered with a failure that must not be passed on as it is", clause: "RFC 3261 §16.7 (6)", advice: "see the attempts in the CDR" }
     SessionExpired { "forward.session_expired", 408 "Request Timeout", q850: 102, Downstream,
         "neither side refreshed the session or ended it", clause: "RFC 4028 §8.3, PX-60", advice: "look for a lost BYE" }
+    NodeStopped { "forward.node_stopped", 503 "Service Unavailable", q850: 41, Internal,
+        "the node stopped while the call was up; the call itself may go on through another node", clause: "CH-46",
+        advice: "none: expect the BYE in no record of this node" }
     Internal { "forward.internal", 500 "Server Internal Error", q850: 41, Internal,
         "a defect of this border", clause: "", advice: "report it with the saved message" }
 }

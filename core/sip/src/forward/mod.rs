@@ -1,1 +1,21 @@
-//! Not written yet.
+//! Stage `forward`: contexts, branches, failover, responses, calls in progress (RFC 3261 §16.6 to §16.10).
+//!
+//! The files are parts of [`Border`](crate::Border), one noun each: a request arrives in `request`, is decided in
+//! `decision`, becomes a branch in `branch`; what comes back passes `response` and leaves in `upstream`.
+
+mod branch;
+mod calls;
+mod cancel;
+mod context;
+mod decision;
+mod dialog;
+mod record;
+mod request;
+mod response;
+mod upstream;
+
+pub(crate) use calls::CallTable;
+pub(crate) use context::{
+    Arrival, BestResponse, Branch, CallPlaces, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
+    RequestContext, Server,
+};

@@ -1,0 +1,298 @@
+//! The facade: one input and the time in, outputs out. Owns every table of one worker and the order of the stages.
+//!
+//! A border belongs to one worker and handles the calls whose Call-ID hashes to it, so nothing here is locked. What the
+//! workers share (rates, places for calls, statistics) is in [`Shared`].
+
+mod generation;
+mod identifiers;
+mod timers;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+pub(crate) use generation::{GENERATIONS_KEPT, Generation};
+pub(crate) use identifiers::{BranchId, hex};
+pub(crate) use timers::{Arm, TimerKey};
+
+use crate::admit::{Rate, TokenBucket};
+use crate::decide::{AnswerCache, Questions};
+use crate::event::Event;
+use crate::forward::{CallTable, RequestContext};
+use crate::input::Input;
+use crate::message::{HeaderIndex, Message, StartLine};
+use crate::output::Outputs;
+use crate::parse;
+use crate::reason::Reason;
+use crate::rewrite::DraftScratch;
+use crate::snapshot::{Listener, ListenerIndex, PeerIndex, Snapshot, SnapshotError};
+use crate::statistics::{Shared, WorkerShard};
+use crate::time::{Now, Time};
+use crate::trace::{Stage, Step};
+use crate::transaction::{KeyHasher, ServerKey, SlotId, Table, Wheel};
+
+/// Refusals that make an event: so many a second, the rest is counted.
+const REFUSAL_EVENTS_PER_SECOND: u32 = 10;
+/// New work is refused when the table is this full (in tenths), so that requests inside dialogs still find room.
+const NEW_WORK_TENTHS: usize = 9;
+
+/// What a border needs to know before it starts.
+#[derive(Debug)]
+pub struct BorderConfig {
+    /// Which worker it belongs to.
+    pub worker: u8,
+    /// How many there are: tables are split between them.
+    pub workers: u8,
+    /// From a good source of randomness, different at each start: keys the hashes and identifiers.
+    pub seed: [u8; 32],
+    /// Bound addresses, in the order of the snapshot's listeners.
+    pub listeners: Vec<SocketAddr>,
+    /// What the workers share.
+    pub shared: Arc<Shared>,
+}
+
+/// The border of one worker.
+#[derive(Debug)]
+pub struct Border {
+    pub(crate) worker: u8,
+    pub(crate) hasher: KeyHasher,
+    pub(crate) draws: u64,
+    pub(crate) listeners: Vec<SocketAddr>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) older: VecDeque<Arc<Generation>>,
+    pub(crate) contexts: Table<Option<Box<RequestContext>>>,
+    pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
+    pub(crate) invites: usize,
+    pub(crate) calls: CallTable,
+    pub(crate) wheel: Wheel<TimerKey>,
+    pub(crate) answers: AnswerCache,
+    pub(crate) questions: Questions,
+    pub(crate) is_draining: bool,
+    unknown_bucket: TokenBucket,
+    refusal_bucket: TokenBucket,
+    refusals_suppressed: u64,
+    index: HeaderIndex,
+    pub(crate) stored_index: HeaderIndex,
+    pub(crate) scratch: DraftScratch,
+}
+
+/// The moment and the outputs that every stage gets handed on.
+pub(crate) struct Scope<'o> {
+    pub(crate) now: Now,
+    pub(crate) out: &'o mut Outputs,
+}
+
+impl Scope<'_> {
+    pub(crate) fn step(
+        &mut self,
+        stage: Stage,
+        rule: Option<&str>,
+        outcome: &'static str,
+        detail: impl FnOnce() -> String,
+        clause: Option<&'static str>,
+    ) {
+        let rule = rule.map(str::to_owned);
+        self.out.trace.step(|| Step { stage, rule, outcome, detail: detail(), clause });
+    }
+}
+
+/// How a message arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) listener: ListenerIndex,
+    pub(crate) source: SocketAddr,
+    pub(crate) peer: Option<PeerIndex>,
+}
+
+impl Border {
+    /// Makes a border that serves *snapshot*.
+    pub fn new(config: BorderConfig, snapshot: Arc<Snapshot>) -> Self {
+        let workers = usize::from(config.workers.max(1));
+        let limits = snapshot.limits;
+        let (table_seed, map_seed) = config.seed.split_at(16);
+        let seed: [u8; 16] = table_seed.try_into().unwrap_or_default();
+        let map_seed = map_seed.iter().fold(0_u64, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+        let generation = Arc::new(Generation::new(snapshot, &config.shared));
+        let border = Self {
+            worker: config.worker,
+            hasher: KeyHasher::new(seed),
+            draws: 0,
+            listeners: config.listeners,
+            shared: config.shared,
+            generation,
+            older: VecDeque::new(),
+            contexts: Table::new(limits.transactions_max.div_ceil(workers)),
+            server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
+            invites: 0,
+            calls: CallTable::new(limits.calls_max.div_ceil(workers), map_seed),
+            wheel: Wheel::new(Time::ZERO),
+            answers: AnswerCache::new(limits.answers_max.div_ceil(workers), map_seed),
+            questions: Questions::new(config.worker, limits.questions_max.div_ceil(workers), map_seed),
+            is_draining: false,
+            unknown_bucket: TokenBucket::default(),
+            refusal_bucket: TokenBucket::default(),
+            refusals_suppressed: 0,
+            index: HeaderIndex::default(),
+            stored_index: HeaderIndex::default(),
+            scratch: DraftScratch::default(),
+        };
+        border.publish();
+        border
+    }
+
+    /// Tells whether *next* can take the place of the snapshot in force: listeners keep their sockets, so they must not change.
+    pub fn check_successor(&self, next: &Snapshot) -> Result<(), SnapshotError> {
+        let same = |old: &Listener, new: &Listener| old.id == new.id && old.side == new.side && old.address == new.address;
+        let current = &self.generation.snapshot.listeners;
+        let is_same = current.len() == next.listeners.len() && current.iter().zip(&next.listeners).all(|(old, new)| same(old, new));
+        if is_same { Ok(()) } else { Err(SnapshotError::value("listeners", "changed: takes a restart")) }
+    }
+
+    /// Handles one input, and all timers that are due.
+    pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outputs) {
+        let mut scope = Scope { now, out };
+        self.fire_timers(&mut scope);
+        match input {
+            Input::Datagram { listener, source, bytes } => self.on_datagram(listener, source, bytes, &mut scope),
+            Input::Unreachable { destination, excerpt } => self.on_unreachable(destination, excerpt, &mut scope),
+            Input::Answer(answer) => self.on_answer(answer, &mut scope),
+            Input::Tick => {}
+            Input::Apply(snapshot) => self.apply(snapshot),
+            Input::Drain => self.is_draining = true,
+            Input::Close => self.close_calls(&mut scope),
+        }
+        self.publish();
+    }
+
+    /// When the next timer is due: `handle` with [`Input::Tick`] no later than that.
+    pub fn next_due(&self) -> Option<Time> {
+        self.wheel.next_due()
+    }
+
+    /// No request is in progress.
+    pub fn is_idle(&self) -> bool {
+        self.contexts.len() == 0
+    }
+
+    /// The snapshot in force.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.generation.snapshot
+    }
+
+    fn apply(&mut self, snapshot: Arc<Snapshot>) {
+        let next = Arc::new(Generation::new(snapshot, &self.shared));
+        self.older.push_front(std::mem::replace(&mut self.generation, next));
+        self.older.truncate(GENERATIONS_KEPT - 1);
+    }
+
+    /// The generation that a dialog started on, while it is kept; else the one in force.
+    pub(crate) fn generation_of(&self, number: u64) -> Arc<Generation> {
+        let kept = self.older.iter().find(|generation| generation.snapshot.generation == number);
+        Arc::clone(kept.unwrap_or(&self.generation))
+    }
+
+    fn on_datagram(&mut self, listener: ListenerIndex, source: SocketAddr, bytes: &[u8], scope: &mut Scope<'_>) {
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return; // a keep-alive (RFC 5626 §4.4.1 and its older habits)
+        }
+        scope.step(Stage::Transport, None, "received", || format!("{} bytes from {source}", bytes.len()), None);
+        let mut index = std::mem::take(&mut self.index);
+        let peer = self.generation.snapshot.sources.find(source.ip());
+        let received = Received { listener, source, peer };
+        let limits = self.generation.snapshot.limits;
+        match parse::parse(bytes, &limits, &mut index) {
+            Ok(message) => self.on_message(&message, received, scope),
+            Err(error) => {
+                self.refused(Reason::Malformed, received, &error.to_string(), scope);
+                self.statistics().dropped_messages.one();
+            }
+        }
+        self.index = index;
+    }
+
+    fn on_message(&mut self, message: &Message<'_>, received: Received, scope: &mut Scope<'_>) {
+        match message.start_line() {
+            StartLine::Request(request) => {
+                scope.step(Stage::Parse, None, "parsed", || {
+                    format!("{} with {} headers, {} bytes of body", request.method.as_str(), message.header_count(), message.body().len())
+                }, None);
+                self.on_request(message, request, received, scope);
+            }
+            StartLine::Response(status) => {
+                scope.step(Stage::Parse, None, "parsed", || format!("response {}", status.code), None);
+                self.on_response(message, status.code, received, scope);
+            }
+        }
+    }
+
+    pub(crate) fn statistics(&self) -> &WorkerShard {
+        self.shared.worker(usize::from(self.worker))
+    }
+
+    /// Room for new work? In-dialog requests may use the last tenth of the table.
+    pub(crate) fn has_room(&self) -> bool {
+        self.contexts.len() < self.contexts.capacity_max() * NEW_WORK_TENTHS / 10
+            && self.calls.len() + self.invites < self.calls.capacity_max()
+    }
+
+    /// May an unknown source be answered now?
+    pub(crate) fn may_answer_unknown(&self, now: Time) -> bool {
+        let unknown = self.generation.snapshot.unknown_source;
+        unknown.reject
+            && unknown.answers_per_second > 0
+            && self.unknown_bucket.take(Rate::new(unknown.answers_per_second, unknown.answers_per_second), now)
+    }
+
+    /// Counts a refusal that makes no record, and tells the control plane of some of them.
+    pub(crate) fn refused(&mut self, reason: Reason, received: Received, detail: &str, scope: &mut Scope<'_>) {
+        let worker = usize::from(self.worker);
+        let peer = received.peer.map(|peer| {
+            self.generation.statistics(peer).shard(worker).rejection(reason);
+            self.generation.snapshot.peer(peer).id.clone()
+        });
+        if peer.is_none() {
+            self.shared.unknown().shard(worker).rejection(reason);
+        }
+        scope.step(stage_of(reason), None, "refused", || format!("{}: {detail}", reason.id()), Some(reason.entry().clause));
+        if !self.refusal_bucket.take(Rate::new(REFUSAL_EVENTS_PER_SECOND, REFUSAL_EVENTS_PER_SECOND), scope.now.time) {
+            self.refusals_suppressed += 1;
+            return;
+        }
+        scope.out.events.push(Event::MessageRefused {
+            reason: reason.id(),
+            peer,
+            source: received.source.to_string(),
+            detail: detail.to_owned(),
+            suppressed: std::mem::take(&mut self.refusals_suppressed),
+            unix_ms: scope.now.unix_ms,
+        });
+    }
+
+    #[allow(clippy::cast_possible_wrap)]
+    fn publish(&self) {
+        let shard = self.statistics();
+        shard.invite_transactions.set(self.invites as i64);
+        shard.non_invite_transactions.set((self.contexts.len() - self.invites) as i64);
+        shard.calls.set(self.calls.len() as i64);
+        shard.timers.set(self.wheel.len() as i64);
+        shard.questions_open.set(self.questions.len() as i64);
+        shard.answers_cached.set(self.answers.len() as i64);
+        shard.generation.set(self.generation.snapshot.generation as i64);
+        shard.draining.set(i64::from(self.is_draining));
+    }
+}
+
+/// The stage that owns *reason*.
+pub(crate) fn stage_of(reason: Reason) -> Stage {
+    match reason.stage() {
+        "parse" => Stage::Parse,
+        "admit" => Stage::Admit,
+        "screen" => Stage::Screen,
+        "decide" => Stage::Decide,
+        "rewrite" => Stage::Rewrite,
+        _ => Stage::Forward,
+    }
+}

@@ -1,0 +1,42 @@
+//! A snapshot together with what this process keeps for its peers: statistics, rates, places for calls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use crate::rewrite::peer_tag;
+use crate::snapshot::{PeerIndex, Snapshot};
+use crate::statistics::{PeerStatistics, Shared};
+
+/// How many snapshots are kept for dialogs that started on them.
+pub(crate) const GENERATIONS_KEPT: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) snapshot: Arc<Snapshot>,
+    statistics: Vec<Arc<PeerStatistics>>,
+    tags: HashMap<u32, PeerIndex, FixedState>,
+}
+
+impl Generation {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, shared: &Shared) -> Self {
+        let statistics = snapshot.peers.iter().map(|peer| shared.peer(&peer.id)).collect();
+        let tags = snapshot
+            .peers
+            .iter()
+            .enumerate()
+            .map(|(at, peer)| (peer_tag(&peer.id), PeerIndex(at as u16)))
+            .collect();
+        Self { snapshot, statistics, tags }
+    }
+
+    pub(crate) fn statistics(&self, peer: PeerIndex) -> &Arc<PeerStatistics> {
+        &self.statistics[peer.at()]
+    }
+
+    /// Finds the peer that a sealed token means.
+    pub(crate) fn peer_by_tag(&self, tag: u32) -> Option<PeerIndex> {
+        self.tags.get(&tag).copied()
+    }
+}

@@ -1,0 +1,115 @@
+//! Identifiers that we make: Via branches, To tags, nonces, ICIDs.
+//!
+//! A branch leads straight back to its context (slot, generation, number) and carries a keyed check, so that a response
+//! that nobody was asked for cannot be made to fit. It also holds the loop-detection part of RFC 5393 §4.2.1.
+
+use super::Border;
+use crate::transaction::{KeyHasher, SlotId};
+
+const COOKIE: &[u8] = b"z9hG4bK";
+const HEX: &[u8; 16] = b"0123456789abcdef";
+/// A branch that belongs to no context: a request forwarded without state.
+const STATELESS: SlotId = SlotId { index: u32::MAX, generation: u32::MAX };
+
+/// What stands in the branch parameter of our Via.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BranchId {
+    pub(crate) slot: SlotId,
+    pub(crate) number: u8,
+    /// Hash of what routing depends on (RFC 5393 §4.2.1).
+    pub(crate) loop_hash: u32,
+    check: u64,
+}
+
+impl BranchId {
+    pub(crate) fn new(hasher: &KeyHasher, slot: SlotId, number: u8, loop_hash: u32) -> Self {
+        let fields = fields(slot, number, loop_hash);
+        Self { slot, number, loop_hash, check: hasher.hash128(&[b"branch", &fields]) as u64 }
+    }
+
+    /// The branch of a request forwarded without state: the same for each retransmission (RFC 3261 §16.11).
+    pub(crate) fn stateless(hasher: &KeyHasher, received_branch: &[u8], loop_hash: u32) -> Self {
+        let fields = fields(STATELESS, 0, loop_hash);
+        Self { slot: STATELESS, number: 0, loop_hash, check: hasher.hash128(&[b"stateless", &fields, received_branch]) as u64 }
+    }
+
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(COOKIE);
+        for byte in fields(self.slot, self.number, self.loop_hash).into_iter().chain(self.check.to_be_bytes()) {
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        }
+    }
+
+    /// Reads a branch; `None` when it is not one of ours.
+    pub(crate) fn read(hasher: &KeyHasher, branch: &[u8]) -> Option<Self> {
+        let hex: &[u8; 42] = branch.strip_prefix(COOKIE)?.try_into().ok()?;
+        let mut bytes = [0_u8; 21];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            *byte = pair.iter().try_fold(0_u8, |value, digit| {
+                Some(value << 4 | (*digit as char).to_digit(16)? as u8)
+            })?;
+        }
+        let index = u32::from_be_bytes(bytes[0..4].try_into().ok()?);
+        let generation = u32::from_be_bytes(bytes[4..8].try_into().ok()?);
+        let loop_hash = u32::from_be_bytes(bytes[9..13].try_into().ok()?);
+        let check = u64::from_be_bytes(bytes[13..21].try_into().ok()?);
+        let found = Self::new(hasher, SlotId { index, generation }, bytes[8], loop_hash);
+        (found.check == check).then_some(found)
+    }
+}
+
+fn fields(slot: SlotId, number: u8, loop_hash: u32) -> [u8; 13] {
+    let mut fields = [0; 13];
+    fields[0..4].copy_from_slice(&slot.index.to_be_bytes());
+    fields[4..8].copy_from_slice(&slot.generation.to_be_bytes());
+    fields[8] = number;
+    fields[9..13].copy_from_slice(&loop_hash.to_be_bytes());
+    fields
+}
+
+impl Border {
+    /// Draws 128 bits that nobody without the seed can foretell.
+    pub(crate) fn draw(&mut self) -> [u8; 16] {
+        self.draws += 1;
+        self.hasher.hash128(&[b"draw", &self.draws.to_be_bytes()]).to_be_bytes()
+    }
+
+    /// Draws the nonce of a token: 96 bits, so that no two are the same under one key, over restarts and nodes.
+    pub(crate) fn draw_nonce(&mut self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(&self.draw()[..12]);
+        nonce
+    }
+
+    /// Makes an `icid-value`: unique over networks and time (CH-02).
+    pub(crate) fn draw_icid(&mut self) -> String {
+        hex(&self.draw())
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)] as char, HEX[usize::from(byte & 15)] as char]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_comes_back_whole_and_only_with_its_check() {
+        let hasher = KeyHasher::new([7; 16]);
+        let id = BranchId::new(&hasher, SlotId { index: 9, generation: 3 }, 1, 0xdead_beef);
+        let mut text = Vec::new();
+        id.write(&mut text);
+        assert_eq!(BranchId::read(&hasher, &text), Some(id));
+        for at in 0..text.len() {
+            let mut forged = text.clone();
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(BranchId::read(&hasher, &forged), None, "byte {at}");
+        }
+        assert_eq!(BranchId::read(&KeyHasher::new([8; 16]), &text), None);
+        assert_eq!(BranchId::read(&hasher, b"z9hG4bKshort"), None);
+    }
+}

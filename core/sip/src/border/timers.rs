@@ -1,0 +1,134 @@
+//! Which timer belongs to what, and what happens when one fires.
+
+use std::time::Duration;
+
+use super::{Border, Scope};
+use crate::forward::{Client, RequestContext, Server};
+use crate::output::QuestionId;
+use crate::reason::Reason;
+use crate::time::Time;
+use crate::transaction::{ClientEffect, ServerEffect, SlotId, Timer, Timers, Wheel};
+
+/// The owner of a timer. A timer whose owner is gone, or does not wait for it any more, fires into nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimerKey {
+    Server(SlotId, Timer),
+    Branch(SlotId, u8, Timer),
+    Cancel(SlotId, u8, Timer),
+    /// Timer C of the context (RFC 3261 §16.6 (11)).
+    RingingTooLong(SlotId),
+    /// A cancelled INVITE whose final response does not come (RFC 3261 §9.1: 64 × T1).
+    CancelUnanswered(SlotId),
+    Question(QuestionId),
+    /// A call to look at: session expired, or too long.
+    Call(SlotId),
+}
+
+/// Arms timers for one owner.
+pub(crate) struct Arm<'a, F: Fn(Timer) -> TimerKey> {
+    pub(crate) wheel: &'a mut Wheel<TimerKey>,
+    pub(crate) now: Time,
+    pub(crate) key: F,
+}
+
+impl<F: Fn(Timer) -> TimerKey> Timers for Arm<'_, F> {
+    fn arm(&mut self, timer: Timer, after: Duration) {
+        self.wheel.arm(self.now + after, (self.key)(timer));
+    }
+}
+
+impl Border {
+    pub(super) fn fire_timers(&mut self, scope: &mut Scope<'_>) {
+        while let Some(key) = self.wheel.pop_due(scope.now.time) {
+            match key {
+                TimerKey::Question(id) => self.on_question_expired(id, scope),
+                TimerKey::Call(id) => self.on_call_timer(id, scope),
+                TimerKey::Server(id, _)
+                | TimerKey::Branch(id, ..)
+                | TimerKey::Cancel(id, ..)
+                | TimerKey::RingingTooLong(id)
+                | TimerKey::CancelUnanswered(id) => {
+                    self.with_context(id, scope, |border, context, scope| border.on_context_timer(id, context, key, scope));
+                }
+            }
+        }
+    }
+
+    /// Takes the context out of its slot while *work* runs, and forgets it when it is finished.
+    pub(crate) fn with_context(
+        &mut self,
+        id: SlotId,
+        scope: &mut Scope<'_>,
+        work: impl FnOnce(&mut Self, &mut RequestContext, &mut Scope<'_>),
+    ) -> bool {
+        let Some(mut context) = self.contexts.get_mut(id).and_then(Option::take) else { return false };
+        work(self, &mut context, scope);
+        if context.is_finished() {
+            self.forget(id, &context);
+        } else if let Some(slot) = self.contexts.get_mut(id) {
+            *slot = Some(context);
+        }
+        true
+    }
+
+    fn forget(&mut self, id: SlotId, context: &RequestContext) {
+        self.contexts.remove(id);
+        self.server_keys.remove(&context.key);
+        self.invites -= usize::from(context.is_invite());
+    }
+
+    fn on_context_timer(&mut self, id: SlotId, context: &mut RequestContext, key: TimerKey, scope: &mut Scope<'_>) {
+        match key {
+            TimerKey::Server(_, timer) => self.on_server_timer(id, context, timer, scope),
+            TimerKey::Branch(_, number, timer) => self.on_branch_timer(id, context, number, timer, scope),
+            TimerKey::Cancel(_, number, timer) => self.on_cancel_timer(id, context, number, timer, scope),
+            TimerKey::RingingTooLong(_) => {
+                if context.timer_c_at.is_some_and(|at| at <= scope.now.time) && context.final_status.is_none() {
+                    self.call_off(id, context, Reason::TimerC, None, scope);
+                }
+            }
+            TimerKey::CancelUnanswered(_) => self.on_cancel_unanswered(id, context, scope),
+            TimerKey::Question(_) | TimerKey::Call(_) => {}
+        }
+    }
+
+    fn on_server_timer(&mut self, id: SlotId, context: &mut RequestContext, timer: Timer, scope: &mut Scope<'_>) {
+        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        let effect = match &mut context.server {
+            Server::Invite(machine) => machine.on_timer(timer, &mut arm),
+            Server::NonInvite(machine) => machine.on_timer(timer, &mut arm),
+        };
+        match effect {
+            ServerEffect::ResendLast => self.resend_last(context, scope),
+            ServerEffect::SendTrying => self.send_trying(context, None, scope),
+            _ => {}
+        }
+    }
+
+    fn on_branch_timer(&mut self, id: SlotId, context: &mut RequestContext, number: u8, timer: Timer, scope: &mut Scope<'_>) {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let effect = match &mut branch.client {
+            Client::Invite(machine) => machine.on_timer(timer, &mut arm),
+            Client::NonInvite(machine) => machine.on_timer(timer, &mut arm),
+        };
+        match effect {
+            ClientEffect::Resend => {
+                scope.out.send(branch.listener, branch.destination, &branch.sent);
+                self.count_resent(context, number);
+            }
+            ClientEffect::Timeout => self.on_branch_failed(id, context, number, Reason::Timeout, scope),
+            _ => {}
+        }
+    }
+
+    fn on_cancel_timer(&mut self, id: SlotId, context: &mut RequestContext, number: u8, timer: Timer, scope: &mut Scope<'_>) {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        let Some(cancel) = &mut branch.cancel else { return };
+        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Cancel(id, number, timer) };
+        if cancel.client.on_timer(timer, &mut arm) == ClientEffect::Resend {
+            scope.out.send(branch.listener, branch.destination, &cancel.sent);
+            self.count_resent(context, number);
+        }
+    }
+}

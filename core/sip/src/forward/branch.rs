@@ -1,0 +1,298 @@
+//! A branch: the request rewritten for one target, sent, and watched (RFC 3261 §16.6).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::border::{Arm, Border, BranchId, Generation, Scope, TimerKey};
+use crate::event::Attempt;
+use crate::message::{HeaderId, Message, Method, RequestLine};
+use crate::parse;
+use crate::reason::Reason;
+use crate::rewrite::{self, Draft, DraftScratch, Ticket};
+use crate::screen::Rejection;
+use crate::snapshot::{ListenerIndex, PeerIndex};
+use crate::statistics::Way;
+use crate::trace::Stage;
+use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
+
+use super::{Branch, Client, RequestContext};
+
+/// What a request goes through on its way across the border.
+pub(super) struct Crossing<'a> {
+    pub(super) generation: &'a Arc<Generation>,
+    pub(super) upstream: PeerIndex,
+    pub(super) downstream: PeerIndex,
+    pub(super) source: SocketAddr,
+    pub(super) listener_in: ListenerIndex,
+    pub(super) listener_out: ListenerIndex,
+    pub(super) own_routes: usize,
+    pub(super) request_uri: Option<&'a [u8]>,
+    pub(super) is_initial: bool,
+    pub(super) branch: BranchId,
+}
+
+/// What the record has to know of the request as it left.
+#[derive(Default)]
+pub(super) struct Written {
+    icid: Option<String>,
+    orig_ioi_received: Option<String>,
+    orig_ioi: Option<String>,
+    request_uri: String,
+}
+
+impl Border {
+    /// Sends the request to the next target; when none is left, ends with the best response that came.
+    pub(super) fn forward_next(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
+        let generation = Arc::clone(&context.generation);
+        let mut is_full = false;
+        while let Some(target) = context.decision.targets.get(context.decision.next_target).copied() {
+            if context.decision.attempts_left == 0 {
+                break;
+            }
+            context.decision.next_target += 1;
+            let peer = generation.snapshot.peer(target.peer);
+            let has_place = context
+                .places
+                .as_mut()
+                .is_none_or(|places| places.move_to(generation.statistics(target.peer), peer.limits.calls_max));
+            if !has_place {
+                is_full = true;
+                scope.step(Stage::Decide, Some(&peer.id), "full", || "as many calls as agreed".to_owned(), None);
+                continue;
+            }
+            let Some(place) = peer.targets.get(target.target) else { continue };
+            context.decision.attempts_left -= 1;
+            context.facts.peer_out = Some(target.peer);
+            context.facts.attempts.push(Attempt {
+                peer: peer.id.clone(),
+                target: place.id.clone(),
+                status: None,
+                phrase: None,
+                reason: None,
+            });
+            self.start_branch(id, context, message, target.peer, place.address, scope);
+            return Ok(());
+        }
+        if self.next_candidate(context, scope) {
+            return self.decide(id, context, message, scope);
+        }
+        if context.best.is_some() {
+            self.finish_with_best(id, context, scope);
+            return Ok(());
+        }
+        Err(Rejection::new(if is_full { Reason::PeerCapacity } else { Reason::Unreachable }))
+    }
+
+    pub(super) fn start_branch(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        peer: PeerIndex,
+        destination: SocketAddr,
+        scope: &mut Scope<'_>,
+    ) {
+        let mut sent = Vec::with_capacity(context.request.len() + 512);
+        let listener = context.generation.snapshot.peer(peer).listener;
+        let number = context.branches.len() as u8;
+        let written = match message {
+            Some(message) => self.write_branch(id, context, message, peer, &mut sent, scope),
+            None => {
+                let mut index = std::mem::take(&mut self.stored_index);
+                let request = std::mem::take(&mut context.request);
+                let limits = context.generation.snapshot.limits;
+                let written = parse::parse(&request, &limits, &mut index)
+                    .map(|message| self.write_branch(id, context, &message, peer, &mut sent, scope));
+                self.stored_index = index;
+                context.request = request;
+                written.unwrap_or_default()
+            }
+        };
+        context.facts.icid = written.icid;
+        context.facts.orig_ioi_received = written.orig_ioi_received;
+        context.facts.orig_ioi = written.orig_ioi;
+        context.facts.request_uri_out = Some(written.request_uri);
+        let timers = context.generation.snapshot.peer(peer).timers;
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let client = if context.is_invite() {
+            Client::Invite(InviteClientTransaction::new(timers, false, &mut arm))
+        } else {
+            Client::NonInvite(NonInviteClientTransaction::new(timers, false, &mut arm))
+        };
+        if context.is_invite() {
+            self.restart_timer_c(id, context, scope);
+        }
+        scope.step(Stage::Forward, Some(&context.generation.snapshot.peer(peer).id), "sent", || format!("to {destination}"), Some("RFC 3261 §16.6 (10)"));
+        scope.out.send(listener, destination, &sent);
+        self.shard_in(&context.generation, peer).request(Way::Sent, Method::from_bytes(method_bytes(&sent)));
+        context.branches.push(Branch {
+            peer,
+            listener,
+            destination,
+            client,
+            sent: sent.into_boxed_slice(),
+            cancel: None,
+            has_final: false,
+            is_abandoned: false,
+        });
+    }
+
+    fn write_branch(
+        &mut self,
+        id: SlotId,
+        context: &RequestContext,
+        message: &Message<'_>,
+        downstream: PeerIndex,
+        out: &mut Vec<u8>,
+        scope: &mut Scope<'_>,
+    ) -> Written {
+        let Some(request) = message.request() else { return Written::default() };
+        let loop_hash = self.loop_hash(message, request);
+        let own_routes = match &context.dialog_route {
+            Some(route) => route.own_routes,
+            None => self.own_routes(message).count,
+        };
+        let crossing = Crossing {
+            generation: &context.generation,
+            upstream: context.upstream,
+            downstream,
+            source: context.arrival.source,
+            listener_in: context.arrival.listener,
+            listener_out: context.generation.snapshot.peer(downstream).listener,
+            own_routes,
+            request_uri: context.decision.candidates.get(context.decision.candidate).map(String::as_bytes),
+            is_initial: context.is_initial,
+            branch: BranchId::new(&self.hasher, id, context.branches.len() as u8, loop_hash),
+        };
+        self.write_request(message, request, &crossing, out, scope)
+    }
+
+    /// Stage `rewrite` for a request: received rules, trust, charging, Request-URI, hops, Record-Route, sent rules, Via.
+    pub(super) fn write_request(
+        &mut self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        crossing: &Crossing<'_>,
+        out: &mut Vec<u8>,
+        scope: &mut Scope<'_>,
+    ) -> Written {
+        let snapshot = &crossing.generation.snapshot;
+        let (from, to) = (snapshot.agreement(crossing.upstream), snapshot.agreement(crossing.downstream));
+        let crosses = snapshot.peer(crossing.upstream).side != snapshot.peer(crossing.downstream).side
+            || snapshot.peer(crossing.downstream).side == crate::snapshot::Side::Peer;
+        let mut scratch: DraftScratch = std::mem::take(&mut self.scratch);
+        let mut draft = Draft::new(*message, &mut scratch);
+        let mut written = Written::default();
+        let trace = &mut scope.out.trace;
+        rewrite::via_received(&mut draft, crossing.source);
+        for _ in 0..crossing.own_routes {
+            draft.pop_value(HeaderId::Route);
+        }
+        for rules in &from.received_rules {
+            snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, trace);
+        }
+        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
+        if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
+            let icid = self.draw_icid();
+            let name = snapshot.node.name.as_str();
+            let charged = rewrite::apply_charging_to_request(&mut draft, &to.charging, from.trusted, &icid, name, trace);
+            written.icid = charged.icid;
+            written.orig_ioi = to.charging.orig_ioi.clone().or_else(|| charged.orig_ioi.clone());
+            written.orig_ioi_received = charged.orig_ioi;
+        }
+        if let Some(uri) = crossing.request_uri {
+            draft.set_request_uri(uri);
+        }
+        let hops = message.max_forwards().ok().flatten().map_or(70, |hops| hops.saturating_sub(1));
+        draft.set_max_forwards(hops);
+        if crossing.is_initial && forms_dialog(request.method) {
+            self.record_route(&mut draft, message, crossing, scope);
+        }
+        for rules in &to.sent_rules {
+            snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, &mut scope.out.trace);
+        }
+        let mut via = Vec::with_capacity(128);
+        let mut branch = Vec::with_capacity(64);
+        crossing.branch.write(&mut branch);
+        rewrite::via_value(&mut via, self.address_of(crossing.listener_out, snapshot), &branch);
+        draft.prepend(HeaderId::Via, &via);
+        written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
+        draft.encode(out);
+        scope.step(Stage::Rewrite, Some(&to.id), "written", || format!("Request-URI {}", written.request_uri), Some("RFC 3261 §16.6"));
+        self.scratch = scratch;
+        written
+    }
+
+    /// Record-Route with a sealed token; doubled when the request leaves from another address than it came to
+    /// (RFC 5658), so that each side finds the address that it can reach on top of its route set.
+    fn record_route(&mut self, draft: &mut Draft<'_>, message: &Message<'_>, crossing: &Crossing<'_>, scope: &mut Scope<'_>) {
+        let snapshot = Arc::clone(&crossing.generation.snapshot);
+        let nonce = self.draw_nonce();
+        let ticket = Ticket {
+            upstream_peer: rewrite::peer_tag(&snapshot.peer(crossing.upstream).id),
+            downstream_peer: rewrite::peer_tag(&snapshot.peer(crossing.downstream).id),
+            generation: snapshot.generation,
+            start_unix_s: (scope.now.unix_ms / 1000) as u32,
+            flags: 0,
+            call: caller_hash(message),
+        };
+        let mut token = Vec::with_capacity(128);
+        snapshot.keys.seal(nonce, &ticket, &mut token);
+        self.statistics().tokens_sealed.one();
+        let mut value = Vec::with_capacity(192);
+        rewrite::write_record_route(&mut value, &token, self.address_of(crossing.listener_in, &snapshot));
+        draft.prepend(HeaderId::RecordRoute, &value);
+        let (inside, outside) =
+            (self.address_of(crossing.listener_in, &snapshot), self.address_of(crossing.listener_out, &snapshot));
+        if inside != outside {
+            value.clear();
+            rewrite::write_record_route(&mut value, b"", outside);
+            draft.prepend(HeaderId::RecordRoute, &value);
+        }
+        scope.step(Stage::Rewrite, None, "record-routed", || "token sealed".to_owned(), Some("RFC 3261 §16.6 (4)"));
+    }
+
+    /// The address that others see for a listener.
+    pub(super) fn address_of(&self, listener: ListenerIndex, snapshot: &crate::snapshot::Snapshot) -> SocketAddr {
+        let configured = snapshot.listeners.get(listener.at());
+        configured
+            .and_then(|listener| listener.advertised)
+            .or_else(|| self.listeners.get(listener.at()).copied())
+            .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    pub(crate) fn shard_in<'g>(&self, generation: &'g Generation, peer: PeerIndex) -> &'g crate::statistics::PeerShard {
+        generation.statistics(peer).shard(usize::from(self.worker))
+    }
+
+    pub(crate) fn peer_shard_of<'c>(&self, context: &'c RequestContext) -> &'c crate::statistics::PeerShard {
+        self.shard_in(&context.generation, context.upstream)
+    }
+
+    pub(crate) fn count_resent(&self, context: &RequestContext, number: u8) {
+        if let Some(branch) = context.branches.get(usize::from(number)) {
+            self.shard_in(&context.generation, branch.peer).retransmission(Way::Sent);
+        }
+    }
+}
+
+/// Requests that may set up a dialog or a subscription, and so need us in their route set.
+fn forms_dialog(method: Method<'_>) -> bool {
+    matches!(method, Method::Invite | Method::Subscribe | Method::Refer | Method::Notify)
+}
+
+/// Tells the caller's side from the called one when both are the same peer: a hash of the caller's tag.
+pub(super) fn caller_hash(message: &Message<'_>) -> u32 {
+    message.from().ok().and_then(|from| from.tag()).map_or(0, |tag| rewrite::peer_tag(&String::from_utf8_lossy(tag)))
+}
+
+fn method_bytes(request: &[u8]) -> &[u8] {
+    request.split(|byte| *byte == b' ').next().unwrap_or_default()
+}

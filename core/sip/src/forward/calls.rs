@@ -1,0 +1,175 @@
+//! Answered calls, for charging and capacity only: routing never asks here, it opens the token (design: stateless dialogs).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use crate::border::{Border, Generation, Scope, TimerKey};
+use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
+use crate::message::{HeaderId, Message, NameAddr};
+use crate::reason::Reason;
+use crate::snapshot::{Direction, PeerIndex};
+use crate::statistics::PeerStatistics;
+use crate::time::Time;
+use crate::transaction::{SlotId, Table};
+
+use super::response::session_interval;
+use super::{CallPlaces, RequestContext};
+
+/// After a session expired, how long the refresh may still be on its way.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
+
+/// The answered calls of one worker, by dialog.
+#[derive(Debug)]
+pub(crate) struct CallTable {
+    calls: Table<Call>,
+    by_dialog: HashMap<u128, SlotId, FixedState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    dialog: u128,
+    record: Box<CallRecord>,
+    upstream: Arc<PeerStatistics>,
+    direction: Direction,
+    expires: Time,
+    answered: Time,
+    _places: Option<CallPlaces>,
+}
+
+impl CallTable {
+    pub(crate) fn new(calls_max: usize, seed: u64) -> Self {
+        Self { calls: Table::new(calls_max), by_dialog: HashMap::with_hasher(FixedState::with_seed(seed)) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    pub(crate) fn capacity_max(&self) -> usize {
+        self.calls.capacity_max()
+    }
+
+    fn take(&mut self, dialog: u128) -> Option<Call> {
+        let id = self.by_dialog.remove(&dialog)?;
+        self.calls.remove(id)
+    }
+}
+
+impl Border {
+    /// A 2xx to an initial INVITE went upstream: one call a dialog, however often the 2xx comes (CH-17).
+    pub(super) fn answered(&mut self, context: &mut RequestContext, response: &Message<'_>, scope: &mut Scope<'_>) {
+        let dialog = self.dialog_key(response);
+        if self.calls.by_dialog.contains_key(&dialog) {
+            return;
+        }
+        let status = response.status().map_or(200, |line| line.code);
+        let mut record = self.make_record(context, status, None, Outcome::Answered, scope);
+        record.answer_ms = Some(scope.now.unix_ms);
+        let expires = scope.now.time + self.life(&context.generation, response);
+        let call = Call {
+            dialog,
+            record: Box::new(record),
+            upstream: Arc::clone(context.generation.statistics(context.upstream)),
+            direction: context.direction(),
+            expires,
+            answered: scope.now.time,
+            _places: context.places.take(),
+        };
+        self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);
+        if let Ok(id) = self.calls.calls.insert(call) {
+            self.calls.by_dialog.insert(dialog, id);
+            self.wheel.arm(expires, TimerKey::Call(id));
+        }
+    }
+
+    /// A 2xx to a request inside a dialog may move the end of the session (RFC 4028 §7.2).
+    pub(super) fn refresh_call(&mut self, context: &RequestContext, response: &Message<'_>, scope: &Scope<'_>) {
+        if context.is_initial || session_interval(response).is_none() {
+            return;
+        }
+        let dialog = self.dialog_key(response);
+        let life = self.life(&context.generation, response);
+        let Some(id) = self.calls.by_dialog.get(&dialog).copied() else { return };
+        if let Some(call) = self.calls.calls.get_mut(id) {
+            call.expires = scope.now.time + life;
+            self.wheel.arm(call.expires, TimerKey::Call(id));
+        }
+    }
+
+    #[allow(clippy::unused_self)] // reads as one of the border's rules
+    fn life(&self, generation: &Generation, response: &Message<'_>) -> std::time::Duration {
+        session_interval(response).map_or_else(
+            || std::time::Duration::from_millis(generation.snapshot.limits.call_duration_ms_max),
+            |interval| interval + GRACE,
+        )
+    }
+
+    /// A BYE passed: the call ends here, not when the BYE is answered (TS 32.260 §5.2.1). Crossing BYEs end it once (CH-13).
+    pub(super) fn end_call(
+        &mut self,
+        bye: &Message<'_>,
+        sender: PeerIndex,
+        generation: &Generation,
+        scope: &mut Scope<'_>,
+    ) {
+        let dialog = self.dialog_key(bye);
+        let Some(mut call) = self.calls.take(dialog) else { return };
+        let from = bye.from().map(|from| from.uri).unwrap_or_default();
+        let is_caller = generation.snapshot.peer(sender).id == call.record.peer_in
+            && (call.record.peer_out.as_deref() != Some(call.record.peer_in.as_str())
+                || from == call.record.from.as_bytes());
+        call.record.released_by = Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream });
+        call.record.release_reason =
+            bye.first(HeaderId::Reason).map(|header| String::from_utf8_lossy(header.value).into_owned());
+        self.close(call, scope);
+    }
+
+    pub(crate) fn on_call_timer(&mut self, id: SlotId, scope: &mut Scope<'_>) {
+        let Some(call) = self.calls.calls.get(id) else { return };
+        if call.expires > scope.now.time {
+            return; // refreshed: another timer waits
+        }
+        let dialog = call.dialog;
+        if let Some(call) = self.calls.take(dialog) {
+            self.close_by_border(call, Reason::SessionExpired, scope);
+        }
+    }
+
+    /// The node stops: every call that is up gets its record now, for no later one can be written here.
+    pub(crate) fn close_calls(&mut self, scope: &mut Scope<'_>) {
+        let dialogs: Vec<u128> = self.calls.by_dialog.keys().copied().collect();
+        for dialog in dialogs {
+            if let Some(call) = self.calls.take(dialog) {
+                self.close_by_border(call, Reason::NodeStopped, scope);
+            }
+        }
+    }
+
+    fn close_by_border(&self, mut call: Call, reason: Reason, scope: &mut Scope<'_>) {
+        call.record.released_by = Some(ReleasedBy::Border);
+        call.record.reason = Some(reason.id());
+        call.record.source = Some(reason.entry().source);
+        call.upstream.shard(usize::from(self.worker)).rejection(reason);
+        self.close(call, scope);
+    }
+
+    fn close(&self, mut call: Call, scope: &mut Scope<'_>) {
+        call.record.end_ms = scope.now.unix_ms;
+        let length = scope.now.time.since(call.answered).as_millis() as u64;
+        call.upstream.shard(usize::from(self.worker)).call_duration(call.direction, length);
+        scope.out.events.push(Event::CallFinished(call.record));
+    }
+
+    /// The dialog of a message, the same seen from both ends: Call-ID and the two tags without their order.
+    fn dialog_key(&self, message: &Message<'_>) -> u128 {
+        let tag = |address: Result<NameAddr<'_>, _>| -> Vec<u8> {
+            address.ok().and_then(|address: NameAddr<'_>| address.tag()).unwrap_or_default().to_vec()
+        };
+        let mut tags = [tag(message.from().map_err(drop)), tag(message.to().map_err(drop))];
+        tags.sort_unstable();
+        let [low, high] = &tags;
+        self.hasher.hash128(&[b"dialog", message.call_id().unwrap_or_default(), low, high])
+    }
+}

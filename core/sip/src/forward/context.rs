@@ -1,0 +1,273 @@
+//! What is kept of a request from its arrival to its end: the server transaction, the decision, the branches.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arrayvec::ArrayString;
+use smallvec::SmallVec;
+
+use crate::border::Generation;
+use crate::decide::Target;
+use crate::event::Attempt;
+use crate::input::EnumOutcome;
+use crate::message::Method;
+use crate::reason::Reason;
+use crate::snapshot::{Direction, EnumIndex, ListenerIndex, PeerIndex};
+use crate::statistics::PeerStatistics;
+use crate::time::Time;
+use crate::transaction::{
+    InviteClientTransaction, InviteServerTransaction, NonInviteClientTransaction, NonInviteServerTransaction,
+    ServerKey,
+};
+
+/// A request in progress (RFC 3261 §16.6: request context; §16.7: response context).
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) key: ServerKey,
+    pub(crate) server: Server,
+    /// The request as it came: failover starts from it anew, and our own answers are built from it.
+    pub(crate) request: Box<[u8]>,
+    pub(crate) arrival: Arrival,
+    pub(crate) upstream: PeerIndex,
+    /// The request had no To tag: it starts something.
+    pub(crate) is_initial: bool,
+    /// A request inside a dialog goes where the dialog's token says.
+    pub(crate) dialog_route: Option<DialogRoute>,
+    pub(crate) decision: Decision,
+    pub(crate) branches: SmallVec<[Branch; 1]>,
+    /// The last response sent upstream, for retransmissions.
+    pub(crate) last_sent: Vec<u8>,
+    pub(crate) best: Option<BestResponse>,
+    pub(crate) cancelled: Option<Cancelled>,
+    /// INVARIANT: set exactly once, when the one final response (or the first 2xx) goes upstream.
+    pub(crate) final_status: Option<u16>,
+    pub(crate) timer_c_at: Option<Time>,
+    pub(crate) facts: Facts,
+    pub(crate) places: Option<CallPlaces>,
+}
+
+/// How it came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) listener: ListenerIndex,
+    pub(crate) source: SocketAddr,
+    /// Where responses go (RFC 3261 §18.2.2, RFC 3581 §4).
+    pub(crate) reply_to: SocketAddr,
+    pub(crate) time: Time,
+    pub(crate) unix_ms: u64,
+}
+
+/// The server transaction (RFC 3261 §17.2).
+#[derive(Debug)]
+pub(crate) enum Server {
+    Invite(InviteServerTransaction),
+    NonInvite(NonInviteServerTransaction),
+}
+
+impl Server {
+    pub(crate) fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.is_terminated(),
+            Self::NonInvite(machine) => machine.is_terminated(),
+        }
+    }
+}
+
+/// How far the decision has come.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    pub(crate) number: Option<ArrayString<17>>,
+    /// The rule at which evaluation goes on.
+    pub(crate) next_rule: usize,
+    /// The rule behind the last look-up: where the next candidate starts.
+    pub(crate) after_lookup: usize,
+    pub(crate) enum_service: Option<EnumIndex>,
+    pub(crate) enum_outcome: Option<EnumOutcome>,
+    pub(crate) enum_class: Option<String>,
+    pub(crate) candidates: Vec<String>,
+    pub(crate) candidate: usize,
+    pub(crate) is_parked: bool,
+    pub(crate) rule: Option<String>,
+    pub(crate) targets: SmallVec<[Target; 4]>,
+    pub(crate) next_target: usize,
+    pub(crate) attempts_left: u8,
+    pub(crate) failover_statuses: SmallVec<[u16; 4]>,
+}
+
+/// Where a request inside a dialog goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialogRoute {
+    pub(crate) downstream: PeerIndex,
+    pub(crate) destination: SocketAddr,
+    /// How many Route values at the top are ours.
+    pub(crate) own_routes: usize,
+}
+
+/// One client transaction of the request (RFC 3261 §16.6: branch).
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) peer: PeerIndex,
+    pub(crate) listener: ListenerIndex,
+    pub(crate) destination: SocketAddr,
+    pub(crate) client: Client,
+    /// The request as sent: retransmissions, the ACK and the CANCEL come from it.
+    pub(crate) sent: Box<[u8]>,
+    pub(crate) cancel: Option<CancelBranch>,
+    pub(crate) has_final: bool,
+    /// Cancelled, and never heard of again.
+    pub(crate) is_abandoned: bool,
+}
+
+/// The client transaction (RFC 3261 §17.1).
+#[derive(Debug)]
+pub(crate) enum Client {
+    Invite(InviteClientTransaction),
+    NonInvite(NonInviteClientTransaction),
+}
+
+impl Client {
+    pub(crate) fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.is_terminated(),
+            Self::NonInvite(machine) => machine.is_terminated(),
+        }
+    }
+
+    pub(crate) fn has_provisional(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.has_provisional(),
+            Self::NonInvite(machine) => machine.has_provisional(),
+        }
+    }
+}
+
+/// The CANCEL of a branch: a transaction of its own (RFC 3261 §9.1).
+#[derive(Debug)]
+pub(crate) struct CancelBranch {
+    pub(crate) client: NonInviteClientTransaction,
+    pub(crate) sent: Box<[u8]>,
+}
+
+/// Why the request is being called off.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancelled {
+    pub(crate) reason: Reason,
+    /// Value of the Reason header to send along, if there is one.
+    pub(crate) header: Option<Box<[u8]>>,
+}
+
+/// The best final response so far (RFC 3261 §16.7 (6)).
+#[derive(Debug)]
+pub(crate) struct BestResponse {
+    pub(crate) status: u16,
+    /// The branch that it came on.
+    pub(crate) branch: usize,
+    /// The response as it came; `None` when a branch timed out or was unreachable.
+    pub(crate) bytes: Option<Box<[u8]>>,
+    pub(crate) reason: Option<Reason>,
+}
+
+/// What the charging record will say and the stored request does not tell.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) icid: Option<String>,
+    /// As it came from a trusted upstream: responses give it back (CH-04).
+    pub(crate) orig_ioi_received: Option<String>,
+    /// As it left.
+    pub(crate) orig_ioi: Option<String>,
+    pub(crate) term_ioi: Option<String>,
+    pub(crate) request_uri_out: Option<String>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) ring_ms: Option<u64>,
+    pub(crate) peer_out: Option<PeerIndex>,
+}
+
+/// The places that a call takes with its peers; giving them back cannot be forgotten.
+#[derive(Debug)]
+pub(crate) struct CallPlaces {
+    worker: usize,
+    direction: Direction,
+    upstream: Arc<PeerStatistics>,
+    downstream: Option<Arc<PeerStatistics>>,
+}
+
+impl CallPlaces {
+    /// Takes a place with the peer that the call comes from; `None` when it has none left.
+    pub(crate) fn take(
+        worker: usize,
+        direction: Direction,
+        upstream: &Arc<PeerStatistics>,
+        calls_max: Option<u32>,
+    ) -> Option<Self> {
+        upstream.take_call(calls_max).then(|| {
+            upstream.shard(worker).calls_active(direction, 1);
+            Self { worker, direction, upstream: Arc::clone(upstream), downstream: None }
+        })
+    }
+
+    /// Moves the second place to the peer that is tried now; `false` when it has none left.
+    pub(crate) fn move_to(&mut self, downstream: &Arc<PeerStatistics>, calls_max: Option<u32>) -> bool {
+        self.leave_downstream();
+        let is_taken = downstream.take_call(calls_max);
+        if is_taken {
+            self.downstream = Some(Arc::clone(downstream));
+        }
+        is_taken
+    }
+
+    fn leave_downstream(&mut self) {
+        if let Some(peer) = self.downstream.take() {
+            peer.free_call();
+        }
+    }
+}
+
+impl Drop for CallPlaces {
+    fn drop(&mut self) {
+        self.leave_downstream();
+        self.upstream.free_call();
+        self.upstream.shard(self.worker).calls_active(self.direction, -1);
+    }
+}
+
+impl RequestContext {
+    pub(crate) fn method(&self) -> Method<'_> {
+        let end = memchr::memchr(b' ', &self.request).unwrap_or(0);
+        Method::from_bytes(self.request.get(..end).unwrap_or_default())
+    }
+
+    pub(crate) fn is_invite(&self) -> bool {
+        matches!(self.server, Server::Invite(_))
+    }
+
+    /// The Request-URI as it stands now: the candidate that ENUM gave, else as received.
+    pub(crate) fn request_uri(&self) -> &[u8] {
+        match self.decision.candidates.get(self.decision.candidate) {
+            Some(candidate) => candidate.as_bytes(),
+            None => received_uri(&self.request),
+        }
+    }
+
+    pub(crate) fn direction(&self) -> Direction {
+        self.generation.snapshot.peer(self.upstream).direction()
+    }
+
+    pub(crate) fn has_live_branch(&self) -> bool {
+        self.branches.iter().any(|branch| !branch.has_final)
+    }
+
+    /// Everything is over: nothing can arrive any more that needs this context.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.server.is_terminated()
+            && self.branches.iter().all(|branch| {
+                (branch.is_abandoned || branch.client.is_terminated())
+                    && branch.cancel.as_ref().is_none_or(|cancel| cancel.client.is_terminated())
+            })
+    }
+}
+
+/// The Request-URI of a stored request.
+pub(crate) fn received_uri(request: &[u8]) -> &[u8] {
+    request.split(|byte| *byte == b' ').nth(1).unwrap_or_default()
+}

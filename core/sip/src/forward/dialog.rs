@@ -1,0 +1,156 @@
+//! Requests inside a dialog: the token in their Route says between whom, so nothing is looked up and nobody is asked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::border::{Border, BranchId, Generation, Received, Scope};
+use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
+use crate::reason::Reason;
+use crate::rewrite::{Ticket, peer_tag};
+use crate::screen::Rejection;
+use crate::snapshot::PeerIndex;
+use crate::statistics::Way;
+use crate::trace::Stage;
+use crate::transaction::SlotId;
+
+use super::branch::{Crossing, caller_hash};
+use super::request::OwnRoutes;
+use super::{DialogRoute, RequestContext};
+
+impl Border {
+    /// Finds the other side of the dialog. The context moves to the generation that the dialog started on.
+    pub(super) fn dialog_route(
+        &mut self,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        routes: &OwnRoutes,
+        scope: &mut Scope<'_>,
+    ) -> Result<DialogRoute, Rejection> {
+        let (generation, upstream, route) = self.find_dialog_route(context.upstream, message, routes, scope)?;
+        context.generation = generation;
+        context.upstream = upstream;
+        Ok(route)
+    }
+
+    fn find_dialog_route(
+        &self,
+        sender: PeerIndex,
+        message: &Message<'_>,
+        routes: &OwnRoutes,
+        scope: &mut Scope<'_>,
+    ) -> Result<(Arc<Generation>, PeerIndex, DialogRoute), Rejection> {
+        let ticket = match &routes.ticket {
+            None => return Err(Rejection::new(Reason::OutOfDialog)),
+            Some(Err(_)) => {
+                self.statistics().tokens_refused.one();
+                return Err(Rejection::new(Reason::TokenInvalid));
+            }
+            Some(Ok(ticket)) => ticket,
+        };
+        self.statistics().tokens_opened.one();
+        let sender_tag = peer_tag(&self.generation.snapshot.peer(sender).id);
+        let downstream_tag = other_side(ticket, sender_tag, message).ok_or_else(|| Rejection::new(Reason::WrongSide))?;
+        let kept = self.generation_of(ticket.generation);
+        let peers = |generation: &Arc<Generation>| {
+            Some((generation.peer_by_tag(sender_tag)?, generation.peer_by_tag(downstream_tag)?))
+        };
+        // The generation in force serves when the dialog's own is gone or no longer knows both peers.
+        let (generation, (upstream, downstream)) = match peers(&kept) {
+            Some(found) => (kept, found),
+            None => {
+                let found = peers(&self.generation).ok_or_else(|| Rejection::new(Reason::Unreachable))?;
+                (Arc::clone(&self.generation), found)
+            }
+        };
+        let destination = next_hop(&generation, downstream, message, routes.count)
+            .ok_or_else(|| Rejection::new(Reason::Unreachable))?;
+        scope.step(Stage::Decide, Some(&generation.snapshot.peer(downstream).id), "token", || format!("dialog continues to {destination}"), Some("RFC 3261 §16.4"));
+        Ok((generation, upstream, DialogRoute { downstream, destination, own_routes: routes.count }))
+    }
+
+    pub(super) fn forward_in_dialog(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
+        let Some(route) = context.dialog_route else { return Err(Rejection::new(Reason::OutOfDialog)) };
+        if context.method() == Method::Bye {
+            self.end_call(message, context.upstream, &context.generation, scope);
+        }
+        self.start_branch(id, context, Some(message), route.downstream, route.destination, scope);
+        Ok(())
+    }
+
+    /// The ACK to a 2xx: forwarded without state, never answered (RFC 3261 §16.11, PX-25).
+    pub(super) fn on_ack_to_success(
+        &mut self,
+        message: &Message<'_>,
+        received: Received,
+        peer: PeerIndex,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(request) = message.request() else { return };
+        let routes = self.own_routes(message);
+        let has_hops = !matches!(message.max_forwards(), Ok(Some(0)));
+        let found = self.find_dialog_route(peer, message, &routes, scope).ok().filter(|_| has_hops);
+        let Some((generation, upstream, route)) = found else {
+            self.statistics().dropped_messages.one();
+            return;
+        };
+        let loop_hash = self.loop_hash(message, request);
+        let branch = message.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
+        let listener_out = generation.snapshot.peer(route.downstream).listener;
+        let crossing = Crossing {
+            generation: &generation,
+            upstream,
+            downstream: route.downstream,
+            source: received.source,
+            listener_in: received.listener,
+            listener_out,
+            own_routes: route.own_routes,
+            request_uri: None,
+            is_initial: false,
+            branch: BranchId::stateless(&self.hasher, branch, loop_hash),
+        };
+        let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
+        self.write_request(message, request, &crossing, &mut bytes, scope);
+        scope.step(Stage::Forward, None, "sent", || format!("ACK to {}", route.destination), Some("RFC 3261 §16.11"));
+        scope.out.send(listener_out, route.destination, &bytes);
+        self.shard_in(&generation, route.downstream).request(Way::Sent, Method::Ack);
+    }
+}
+
+/// The peer on the other side: of the two in the token, the one that did not send this. When both are the same peer, the
+/// caller's tag tells the direction, though not another peer.
+fn other_side(ticket: &Ticket, sender: u32, message: &Message<'_>) -> Option<u32> {
+    let from_caller = caller_hash(message) == ticket.call;
+    match (sender == ticket.upstream_peer, sender == ticket.downstream_peer) {
+        (true, true) => Some(if from_caller { ticket.downstream_peer } else { ticket.upstream_peer }),
+        (true, false) => Some(ticket.downstream_peer),
+        (false, true) => Some(ticket.upstream_peer),
+        (false, false) => None,
+    }
+}
+
+/// The next Route, else the Request-URI, if it is an address of that peer; else the first of the peer's targets.
+///
+/// A Contact or Record-Route is what the far side wrote: it must not be able to aim our datagrams at anybody else, and a
+/// host name in it would take a question, which requests inside dialogs never wait for.
+fn next_hop(generation: &Generation, downstream: PeerIndex, message: &Message<'_>, own_routes: usize) -> Option<SocketAddr> {
+    let route = message.values(HeaderId::Route).nth(own_routes).and_then(|value| NameAddr::parse(value.value).ok());
+    let uri = match route {
+        Some(route) => Uri::parse(route.uri).ok(),
+        None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
+    };
+    let snapshot = &generation.snapshot;
+    let targets = &snapshot.peer(downstream).targets;
+    let literal = uri.and_then(|uri| Some(SocketAddr::new(uri.host_is_ip()?, uri.port.unwrap_or(5060))));
+    literal
+        .filter(|address| {
+            snapshot.sources.find(address.ip()) == Some(downstream)
+                || targets.iter().any(|target| target.address.ip() == address.ip())
+        })
+        .or_else(|| targets.iter().min_by_key(|target| target.priority).map(|target| target.address))
+}

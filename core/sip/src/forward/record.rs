@@ -1,0 +1,116 @@
+//! The charging record of a request that is over (TS 32.260 §5.2.1, CH-10 to CH-17): exactly one for each that was admitted.
+
+use crate::border::{Border, Scope};
+use crate::event::{CallRecord, Event, Outcome, RecordKind};
+use crate::message::{HeaderId, Message, Method, NameAddr};
+use crate::parse;
+use crate::reason::Reason;
+use crate::snapshot::PeerIndex;
+
+use super::RequestContext;
+
+impl Border {
+    /// Writes the record of a request that did not become a call, if it is of a kind that makes one, and counts it.
+    pub(super) fn write_record(
+        &mut self,
+        context: &mut RequestContext,
+        status: u16,
+        reason: Option<Reason>,
+        outcome: Outcome,
+        scope: &mut Scope<'_>,
+    ) {
+        context.places = None;
+        if !context.is_initial {
+            return;
+        }
+        if context.is_invite() {
+            self.peer_shard_of(context).attempt(context.direction(), outcome);
+        }
+        if record_kind(context.method()).is_some() {
+            let record = self.make_record(context, status, reason, outcome, scope);
+            scope.out.events.push(Event::CallFinished(Box::new(record)));
+        }
+    }
+
+    /// Puts the record together from the stored request and what was learned on the way.
+    pub(super) fn make_record(
+        &mut self,
+        context: &RequestContext,
+        status: u16,
+        reason: Option<Reason>,
+        outcome: Outcome,
+        scope: &Scope<'_>,
+    ) -> CallRecord {
+        let snapshot = &context.generation.snapshot;
+        let name = |peer: PeerIndex| snapshot.peer(peer).id.clone();
+        let mut record = CallRecord {
+            record: record_kind(context.method()).unwrap_or(RecordKind::Event),
+            method: context.method().as_str().to_owned(),
+            call_id: String::new(),
+            icid: context.facts.icid.clone(),
+            orig_ioi: context.facts.orig_ioi.clone(),
+            term_ioi: context.facts.term_ioi.clone(),
+            session_id: None,
+            peer_in: name(context.upstream),
+            peer_out: context.facts.peer_out.map(name),
+            direction: context.direction().name(),
+            calling: Vec::new(),
+            from: String::new(),
+            called: text(super::context::received_uri(&context.request)),
+            request_uri_out: context.facts.request_uri_out.clone(),
+            number: context.decision.number.map(|number| number.to_string()),
+            enum_class: context.decision.enum_class.clone(),
+            route: context.decision.rule.clone(),
+            outcome,
+            status,
+            reason: reason.map(Reason::id),
+            source: reason.map(|reason| reason.entry().source),
+            attempts: context.facts.attempts.clone(),
+            start_ms: context.arrival.unix_ms,
+            ring_ms: context.facts.ring_ms,
+            answer_ms: None,
+            end_ms: scope.now.unix_ms,
+            released_by: None,
+            release_reason: context.cancelled.as_ref().and_then(|cancelled| cancelled.header.as_deref()).map(text),
+            generation: snapshot.generation,
+        };
+        let is_trusted = snapshot.agreement(context.upstream).trusted;
+        let mut index = std::mem::take(&mut self.stored_index);
+        if let Ok(message) = parse::parse(&context.request, &snapshot.limits, &mut index) {
+            add_headers(&mut record, &message, is_trusted);
+        }
+        self.stored_index = index;
+        record
+    }
+}
+
+fn add_headers(record: &mut CallRecord, message: &Message<'_>, is_trusted: bool) {
+    record.call_id = message.call_id().map(text).unwrap_or_default();
+    record.from = message.from().map(|from| text(from.uri)).unwrap_or_default();
+    record.session_id = message.first(HeaderId::SessionId).map(|header| text(header.value));
+    if is_trusted {
+        record.calling = message
+            .values(HeaderId::PAssertedIdentity)
+            .filter_map(|value| NameAddr::parse(value.value).ok())
+            .map(|identity| text(identity.uri))
+            .collect();
+    }
+}
+
+fn record_kind(method: Method<'_>) -> Option<RecordKind> {
+    match method {
+        Method::Invite => Some(RecordKind::Call),
+        Method::Message
+        | Method::Subscribe
+        | Method::Publish
+        | Method::Refer
+        | Method::Notify
+        | Method::Register => Some(RecordKind::Event),
+        _ => None,
+    }
+}
+
+/// Text for records: what is not UTF-8 is replaced, since a record must always be writable.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,385 @@
+//! A request arrives: unknown sender, broken bytes, retransmission, or something new (RFC 3261 §16.3).
+
+use std::net::SocketAddr;
+
+use super::{Arrival, CallPlaces, Decision, Facts, RequestContext, Server};
+use crate::admit::Rate;
+use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
+use crate::message::{HeaderId, Message, Method, NameAddr, RequestLine, Uri};
+use crate::parse;
+use crate::reason::Reason;
+use crate::rewrite;
+use crate::screen::{self, Rejection, Screened};
+use crate::snapshot::{PeerIndex, Snapshot};
+use crate::statistics::Way;
+use crate::trace::Stage;
+use crate::transaction::{
+    InviteServerTransaction, NonInviteServerTransaction, ServerEffect, ServerKey, SlotId,
+};
+
+/// What a draining node tells its peers to wait before they come back, in seconds.
+const DRAINING_RETRY_AFTER: &[u8] = b"60";
+
+impl Border {
+    pub(crate) fn on_request(
+        &mut self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(peer) = received.peer else { return self.on_unknown_source(message, request, received, scope) };
+        let snapshot = std::sync::Arc::clone(&self.generation.snapshot);
+        self.peer_shard(peer).request(Way::Received, request.method);
+        scope.step(Stage::Admit, Some(&snapshot.peer(peer).id), "admitted", || format!("source {}", received.source.ip()), None);
+        if let Err(fault) = parse::check(message, &snapshot.limits) {
+            let rejection = Rejection::new(fault.reason);
+            return self.refuse(message, request, received, &rejection, &fault.to_string(), scope);
+        }
+        if request.method == Method::Cancel {
+            return self.on_cancel(message, received, scope);
+        }
+        let Ok(key) = ServerKey::of(message, &self.hasher) else { return };
+        if let Some(id) = self.server_keys.get(&key).copied() {
+            return self.on_known_request(id, message, request, received, scope);
+        }
+        if request.method == Method::Ack {
+            return self.on_ack_to_success(message, received, peer, scope);
+        }
+        if let Err(rejection) = self.admit(message, request, peer, scope) {
+            return self.refuse(message, request, received, &rejection, rejection.reason.entry().text, scope);
+        }
+        self.on_new_request(key, message, request, received, peer, scope);
+    }
+
+    pub(crate) fn peer_shard(&self, peer: PeerIndex) -> &crate::statistics::PeerShard {
+        self.generation.statistics(peer).shard(usize::from(self.worker))
+    }
+
+    /// EN-04: a stateless 403 while the rate of such answers lasts, then silence.
+    fn on_unknown_source(
+        &mut self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        scope: &mut Scope<'_>,
+    ) {
+        let is_answerable = request.method != Method::Ack
+            && parse::check(message, &self.generation.snapshot.limits).is_ok()
+            && self.may_answer_unknown(scope.now.time);
+        self.shared.unknown().shard(usize::from(self.worker)).request(Way::Received, request.method);
+        self.refused(Reason::UnknownSource, received, Reason::UnknownSource.entry().text, scope);
+        if is_answerable {
+            let entry = Reason::UnknownSource.entry();
+            self.answer_stateless(message, received, entry.status, entry.phrase, &[], scope);
+        } else {
+            self.statistics().dropped_messages.one();
+        }
+    }
+
+    /// Refuses without keeping anything: the same request gets the same answer again (RFC 3261 §8.2.7).
+    fn refuse(
+        &mut self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        rejection: &Rejection,
+        detail: &str,
+        scope: &mut Scope<'_>,
+    ) {
+        self.refused(rejection.reason, received, detail, scope);
+        if request.method == Method::Ack {
+            self.statistics().dropped_messages.one();
+        } else {
+            let headers: Vec<(&str, &[u8])> =
+                rejection.headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+            self.answer_stateless(message, received, rejection.status, &rejection.phrase, &headers, scope);
+        }
+    }
+
+    pub(crate) fn answer_stateless(
+        &mut self,
+        message: &Message<'_>,
+        received: Received,
+        status: u16,
+        phrase: &str,
+        headers: &[(&str, &[u8])],
+        scope: &mut Scope<'_>,
+    ) {
+        let tag = self.to_tag(message);
+        let method = message.request().map_or(Method::Other(b""), |request| request.method);
+        scope.out.send_with(received.listener, reply_to(message, received.source), |arena| {
+            rewrite::write_response(message, status, phrase, tag.as_bytes(), received.source, headers, arena);
+        });
+        match received.peer {
+            Some(peer) => self.peer_shard(peer).response(Way::Sent, method, status),
+            None => self.shared.unknown().shard(usize::from(self.worker)).response(Way::Sent, method, status),
+        }
+    }
+
+    /// May it begin? Requests inside dialogs always may; emergency calls pass every limit but draining (TEL-20).
+    fn admit(
+        &self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        peer: PeerIndex,
+        scope: &Scope<'_>,
+    ) -> Result<(), Rejection> {
+        if !is_initial(message) {
+            return Ok(());
+        }
+        if self.is_draining {
+            return Err(Rejection::new(Reason::Draining).with_header("Retry-After", DRAINING_RETRY_AFTER.to_vec()));
+        }
+        if is_emergency(request.uri) {
+            return Ok(());
+        }
+        let limits = self.generation.snapshot.peer(peer).limits;
+        if let Some(per_second) = limits.requests_per_second {
+            let rate = Rate::new(per_second, limits.burst.unwrap_or(per_second));
+            if !self.generation.statistics(peer).bucket.take(rate, scope.now.time) {
+                return Err(Rejection::new(Reason::Rate));
+            }
+        }
+        if self.has_room() { Ok(()) } else { Err(Rejection::new(Reason::Overload)) }
+    }
+
+    /// A retransmission, or the ACK of a failure.
+    fn on_known_request(
+        &mut self,
+        id: SlotId,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        scope: &mut Scope<'_>,
+    ) {
+        let is_ack = request.method == Method::Ack;
+        if let (true, Some(peer)) = (is_ack && self.is_answered(id), received.peer) {
+            return self.on_ack_to_success(message, received, peer, scope);
+        }
+        self.with_context(id, scope, |border, context, scope| {
+            let mut arm = Arm { wheel: &mut border.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+            let effect = match (&mut context.server, is_ack) {
+                (Server::Invite(machine), true) => machine.on_ack(&mut arm),
+                (Server::Invite(machine), false) => machine.on_request_retransmission(),
+                (Server::NonInvite(machine), _) => machine.on_request_retransmission(),
+            };
+            scope.step(Stage::Transaction, None, if is_ack { "acknowledged" } else { "absorbed" }, || "known request".to_owned(), None);
+            if !is_ack {
+                border.peer_shard_of(context).retransmission(Way::Received);
+            }
+            if effect == ServerEffect::ResendLast {
+                border.resend_last(context, scope);
+            }
+        });
+    }
+
+    fn is_answered(&self, id: SlotId) -> bool {
+        let context = self.contexts.get(id).and_then(Option::as_deref);
+        context.and_then(|context| context.final_status).is_some_and(|status| status < 300)
+    }
+
+    fn on_new_request(
+        &mut self,
+        key: ServerKey,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        peer: PeerIndex,
+        scope: &mut Scope<'_>,
+    ) {
+        let Ok(id) = self.contexts.insert(None) else {
+            let rejection = Rejection::new(Reason::Overload);
+            return self.refuse(message, request, received, &rejection, "transaction table full", scope);
+        };
+        self.server_keys.insert(key, id);
+        self.invites += usize::from(request.method == Method::Invite);
+        scope.step(Stage::Transaction, None, "created", || format!("{} server transaction", request.method.as_str()), Some("RFC 3261 §17.2"));
+        let context = self.new_context(id, key, message, request, received, peer, scope);
+        if let Some(slot) = self.contexts.get_mut(id) {
+            *slot = Some(Box::new(context));
+        }
+        self.with_context(id, scope, |border, context, scope| border.begin(id, context, message, request, scope));
+    }
+
+    #[allow(clippy::too_many_arguments)] // the facts of one arrival
+    fn new_context(
+        &mut self,
+        id: SlotId,
+        key: ServerKey,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        upstream: PeerIndex,
+        scope: &Scope<'_>,
+    ) -> RequestContext {
+        let timers = self.generation.snapshot.peer(upstream).timers;
+        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        let server = if request.method == Method::Invite {
+            Server::Invite(InviteServerTransaction::new(timers, false, &mut arm))
+        } else {
+            Server::NonInvite(NonInviteServerTransaction::new(timers, false, &mut arm))
+        };
+        RequestContext {
+            generation: std::sync::Arc::clone(&self.generation),
+            key,
+            server,
+            request: message.bytes().into(),
+            arrival: Arrival {
+                listener: received.listener,
+                source: received.source,
+                reply_to: reply_to(message, received.source),
+                time: scope.now.time,
+                unix_ms: scope.now.unix_ms,
+            },
+            upstream,
+            is_initial: is_initial(message),
+            dialog_route: None,
+            decision: Decision::default(),
+            branches: smallvec::SmallVec::new(),
+            last_sent: Vec::new(),
+            best: None,
+            cancelled: None,
+            final_status: None,
+            timer_c_at: None,
+            facts: Facts::default(),
+            places: None,
+        }
+    }
+
+    /// The stages from `screen` on, for a request that has a context.
+    fn begin(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        scope: &mut Scope<'_>,
+    ) {
+        let outcome = self.begin_checked(id, context, message, request, scope);
+        if let Err(rejection) = outcome {
+            self.reject(id, context, Some(message), &rejection, scope);
+        }
+        if context.is_invite() && context.final_status.is_none() && context.last_sent.is_empty() {
+            self.send_trying(context, Some(message), scope);
+        }
+    }
+
+    fn begin_checked(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
+        let routes = self.own_routes(message);
+        let generation = std::sync::Arc::clone(&context.generation);
+        let agreement = generation.snapshot.agreement(context.upstream);
+        screen::check(&Screened { message, request, agreement, has_orig: routes.has_orig })?;
+        if self.is_loop(message, request) {
+            return Err(Rejection::new(Reason::Loop));
+        }
+        scope.step(Stage::Screen, Some(&agreement.id), "passed", || "method, hops, options, sizes".to_owned(), Some("RFC 3261 §16.3"));
+        if !context.is_initial {
+            context.dialog_route = Some(self.dialog_route(context, message, &routes, scope)?);
+            return self.forward_in_dialog(id, context, message, scope);
+        }
+        if request.method == Method::Options && self.is_for_us(request.uri) {
+            self.answer_options(id, context, message, scope);
+            return Ok(());
+        }
+        if context.is_invite() {
+            let limits = generation.snapshot.peer(context.upstream).limits;
+            let calls_max = if is_emergency(request.uri) { None } else { limits.calls_max };
+            let statistics = generation.statistics(context.upstream);
+            let places = CallPlaces::take(usize::from(self.worker), context.direction(), statistics, calls_max);
+            context.places = Some(places.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);
+        }
+        self.start_decision(id, context, message, scope)
+    }
+
+    /// Did this very request pass here before? (RFC 5393 §4.2.2)
+    fn is_loop(&self, message: &Message<'_>, request: RequestLine<'_>) -> bool {
+        let mut hash = None;
+        message.values(HeaderId::Via).any(|value| {
+            let branch = crate::message::Via::parse(value.value).ok().and_then(|via| via.branch());
+            let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else { return false };
+            ours.loop_hash == *hash.get_or_insert_with(|| self.loop_hash(message, request))
+        })
+    }
+
+    /// Hash of what routing depends on: the Request-URI and the Route values, never the method (RFC 5393 §4.2.1).
+    pub(crate) fn loop_hash(&self, message: &Message<'_>, request: RequestLine<'_>) -> u32 {
+        let mut parts: smallvec::SmallVec<[&[u8]; 8]> = smallvec::smallvec![&b"loop"[..], request.uri];
+        parts.extend(message.all(HeaderId::Route).map(|route| route.value));
+        self.hasher.hash128(&parts) as u32
+    }
+
+    /// Which of the topmost Route values are ours, and what their token says.
+    pub(crate) fn own_routes(&self, message: &Message<'_>) -> OwnRoutes {
+        let mut routes = OwnRoutes::default();
+        for value in message.values(HeaderId::Route) {
+            let Ok(uri) = NameAddr::parse(value.value).and_then(|address| Uri::parse(address.uri)) else { break };
+            if routes.count == 0 {
+                routes.has_orig = uri.params.get(b"orig").is_some();
+            }
+            if !self.is_own_uri(&uri) {
+                break;
+            }
+            routes.count += 1;
+            if let (None, Some(token)) = (&routes.ticket, rewrite::token_of(&uri)) {
+                routes.ticket = Some(self.generation.snapshot.keys.open(token));
+            }
+        }
+        routes
+    }
+
+    /// Does the URI name this border: one of its addresses, its name or its domain?
+    pub(crate) fn is_own_uri(&self, uri: &Uri<'_>) -> bool {
+        let snapshot = &self.generation.snapshot;
+        match uri.host_is_ip() {
+            Some(ip) => self.is_own_address(SocketAddr::new(ip, uri.port.unwrap_or(5060)), snapshot),
+            None => {
+                uri.host.eq_ignore_ascii_case(snapshot.node.domain.as_bytes())
+                    || uri.host.eq_ignore_ascii_case(snapshot.node.name.as_bytes())
+            }
+        }
+    }
+
+    fn is_own_address(&self, address: SocketAddr, snapshot: &Snapshot) -> bool {
+        self.listeners.contains(&address) || snapshot.listeners.iter().any(|listener| listener.advertised == Some(address))
+    }
+
+    fn is_for_us(&self, request_uri: &[u8]) -> bool {
+        Uri::parse(request_uri).is_ok_and(|uri| uri.user.is_none() && self.is_own_uri(&uri))
+    }
+}
+
+/// The Route values at the top that name this border.
+#[derive(Debug, Default)]
+pub(crate) struct OwnRoutes {
+    pub(crate) count: usize,
+    pub(crate) has_orig: bool,
+    pub(crate) ticket: Option<Result<rewrite::Ticket, rewrite::TokenError>>,
+}
+
+/// Where the answer goes: source port if `rport` was asked for, else the sent-by port (RFC 3261 §18.2.2, RFC 3581 §4).
+/// `maddr` is not honoured: we serve no multicast, and it would let a sender aim our answers (LOC-40).
+pub(crate) fn reply_to(message: &Message<'_>, source: SocketAddr) -> SocketAddr {
+    match message.top_via() {
+        Ok(via) if via.rport().is_none() => SocketAddr::new(source.ip(), via.port.unwrap_or(5060)),
+        _ => source,
+    }
+}
+
+pub(crate) fn is_initial(message: &Message<'_>) -> bool {
+    message.to().is_ok_and(|to| to.tag().is_none())
+}
+
+/// `urn:service:sos` and its subtypes (RFC 5031 §4.2).
+pub(crate) fn is_emergency(request_uri: &[u8]) -> bool {
+    const SOS: &[u8] = b"urn:service:sos";
+    request_uri.get(..SOS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOS))
+        && matches!(request_uri.get(SOS.len()), None | Some(b'.'))
+}

@@ -1,0 +1,314 @@
+//! A response arrives: to its branch, through the choice of the best one, to failover or upstream (RFC 3261 §16.7).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
+use crate::event::Outcome;
+use crate::message::{HeaderId, Message, Method};
+use crate::parse;
+use crate::reason::Reason;
+use crate::rewrite;
+use crate::screen::Rejection;
+use crate::statistics::Way;
+use crate::trace::Stage;
+use crate::transaction::{ClientEffect, SlotId};
+
+use super::{BestResponse, Client, RequestContext};
+
+impl Border {
+    pub(crate) fn on_response(&mut self, message: &Message<'_>, status: u16, received: Received, scope: &mut Scope<'_>) {
+        if parse::check(message, &self.generation.snapshot.limits).is_err() {
+            self.statistics().dropped_messages.one();
+            return;
+        }
+        let Ok(cseq) = message.cseq() else { return };
+        if let Some(peer) = received.peer {
+            self.peer_shard(peer).response(Way::Received, cseq.method, status);
+        }
+        // RFC 3261 §18.1.2: a top Via that is not ours means that the response is not for us.
+        let branch = message.top_via().ok().and_then(|via| via.branch());
+        let is_found = branch.and_then(|branch| BranchId::read(&self.hasher, branch)).is_some_and(|branch| {
+            self.with_context(branch.slot, scope, |border, context, scope| {
+                if cseq.method == Method::Cancel {
+                    border.on_cancel_response(branch.slot, context, branch.number, status, scope);
+                } else if cseq.method == context.method() {
+                    border.on_branch_response(branch.slot, context, branch.number, message, status, scope);
+                }
+            })
+        });
+        if !is_found {
+            // RFC 6026 §8.2: a response without a transaction is not passed on.
+            self.statistics().stray_responses.one();
+            scope.step(Stage::Transaction, None, "dropped", || "no such client transaction".to_owned(), Some("RFC 6026 §8.2"));
+        }
+    }
+
+    fn on_branch_response(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        message: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let effect = match &mut branch.client {
+            Client::Invite(machine) => machine.on_response(status, &mut arm),
+            Client::NonInvite(machine) => machine.on_response(status, &mut arm),
+        };
+        match effect {
+            ClientEffect::Pass if status < 200 => self.on_provisional(id, context, number, message, status, scope),
+            ClientEffect::Pass => self.on_final(id, context, number, message, status, scope),
+            ClientEffect::PassAndAck => {
+                self.acknowledge(context, number, message, scope);
+                self.on_final(id, context, number, message, status, scope);
+            }
+            ClientEffect::Ack => {
+                self.acknowledge(context, number, message, scope);
+                self.count_received_again(context, number);
+            }
+            _ => self.count_received_again(context, number),
+        }
+    }
+
+    fn count_received_again(&self, context: &RequestContext, number: u8) {
+        if let Some(branch) = context.branches.get(usize::from(number)) {
+            self.shard_in(&context.generation, branch.peer).retransmission(Way::Received);
+        }
+    }
+
+    /// The ACK of a failure, made from the INVITE that was sent (RFC 3261 §17.1.1.3).
+    fn acknowledge(&mut self, context: &RequestContext, number: u8, response: &Message<'_>, scope: &mut Scope<'_>) {
+        let Some(branch) = context.branches.get(usize::from(number)) else { return };
+        let mut index = std::mem::take(&mut self.stored_index);
+        if let Ok(sent) = parse::parse(&branch.sent, &context.generation.snapshot.limits, &mut index) {
+            scope.out.send_with(branch.listener, branch.destination, |arena| rewrite::write_ack(&sent, response, arena));
+            self.shard_in(&context.generation, branch.peer).request(Way::Sent, Method::Ack);
+        }
+        self.stored_index = index;
+    }
+
+    fn on_provisional(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        message: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        if context.cancelled.is_some() {
+            self.send_cancel(id, context, usize::from(number), scope);
+        }
+        // A non-INVITE has no provisional response but 100 (RFC 4320 §4.1), and 100 goes one hop.
+        if status == 100 || !context.is_invite() || context.final_status.is_some() {
+            return;
+        }
+        self.restart_timer_c(id, context, scope);
+        if status >= 180 && context.facts.ring_ms.is_none() {
+            context.facts.ring_ms = Some(scope.now.unix_ms);
+            self.observe_setup(context, scope);
+        }
+        self.pass_response(id, context, usize::from(number), message, status, scope);
+    }
+
+    fn observe_setup(&self, context: &RequestContext, scope: &Scope<'_>) {
+        if context.is_initial {
+            let delay = super::decision::elapsed_ms(context, scope.now.time);
+            self.peer_shard_of(context).setup_delay(context.direction(), delay);
+        }
+    }
+
+    fn on_final(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        message: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let at = usize::from(number);
+        if let Some(branch) = context.branches.get_mut(at) {
+            branch.has_final = true;
+        }
+        if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
+            attempt.status = Some(status);
+            attempt.phrase = message.status().map(|line| String::from_utf8_lossy(line.phrase).into_owned());
+        }
+        if status < 300 {
+            return self.on_success(id, context, at, message, status, scope);
+        }
+        self.consider(context, BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason: None });
+        let is_retriable = context.decision.failover_statuses.contains(&status);
+        self.next_or_finish(id, context, is_retriable, scope);
+    }
+
+    fn on_success(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: usize,
+        message: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let is_first = context.final_status.is_none();
+        context.timer_c_at = None;
+        if is_first && context.is_invite() && context.facts.ring_ms.is_none() {
+            self.observe_setup(context, scope);
+        }
+        self.pass_response(id, context, number, message, status, scope);
+        if context.is_invite() && context.is_initial {
+            self.answered(context, message, scope);
+        } else if is_first {
+            self.refresh_call(context, message, scope);
+            self.write_record(context, status, None, Outcome::Answered, scope);
+        }
+        if is_first {
+            self.cancel_others(id, context, number, scope);
+        }
+    }
+
+    /// Nobody answered on a branch, or nobody is there.
+    pub(crate) fn on_branch_failed(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        reason: Reason,
+        scope: &mut Scope<'_>,
+    ) {
+        let at = usize::from(number);
+        let Some(branch) = context.branches.get_mut(at) else { return };
+        branch.has_final = true;
+        scope.step(Stage::Forward, None, "failed", || format!("{}: {}", branch.destination, reason.id()), Some(reason.entry().clause));
+        if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
+            attempt.reason = Some(reason.id());
+        }
+        // RFC 3261 §16.8, §16.9: silence counts as 408, unreachability as 503.
+        let status = if reason == Reason::Timeout { 408 } else { 503 };
+        self.consider(context, BestResponse { status, branch: at, bytes: None, reason: Some(reason) });
+        self.next_or_finish(id, context, true, scope);
+    }
+
+    fn next_or_finish(&mut self, id: SlotId, context: &mut RequestContext, is_retriable: bool, scope: &mut Scope<'_>) {
+        if context.final_status.is_some() || context.has_live_branch() {
+            return;
+        }
+        if context.is_initial && is_retriable && context.cancelled.is_none() {
+            if let Err(rejection) = self.forward_next(id, context, None, scope) {
+                self.reject(id, context, None, &rejection, scope);
+            }
+            return;
+        }
+        self.finish_with_best(id, context, scope);
+    }
+
+    /// Keeps the better of two final responses (RFC 3261 §16.7 (6)).
+    #[allow(clippy::unused_self)] // one of the border's verbs, beside `finish_with_best`
+    fn consider(&self, context: &mut RequestContext, response: BestResponse) {
+        let is_better = context.best.as_ref().is_none_or(|best| rank(response.status) < rank(best.status));
+        if is_better {
+            context.best = Some(response);
+        }
+    }
+
+    /// Sends the best response upstream; what must not cross becomes an answer of our own.
+    pub(crate) fn finish_with_best(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
+        let Some(best) = context.best.take() else { return };
+        if context.final_status.is_some() {
+            return;
+        }
+        let called_off = context.cancelled.as_ref().map(|cancelled| cancelled.reason);
+        let Some(bytes) = best.bytes.filter(|_| best.status != 503) else {
+            let reason = called_off.or(best.reason).unwrap_or(Reason::AllTargetsFailed);
+            if reason == Reason::Timeout && !context.is_invite() {
+                return self.give_up(id, context, reason, scope);
+            }
+            return self.reject(id, context, None, &Rejection::new(reason), scope);
+        };
+        let mut index = std::mem::take(&mut self.stored_index);
+        if let Ok(message) = parse::parse(&bytes, &context.generation.snapshot.limits, &mut index) {
+            self.pass_response(id, context, best.branch, &message, best.status, scope);
+        }
+        self.stored_index = index;
+        let outcome = if called_off == Some(Reason::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
+        self.write_record(context, best.status, called_off, outcome, scope);
+    }
+
+    pub(super) fn restart_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &Scope<'_>) {
+        let after: Duration = context.generation.snapshot.peer(context.upstream).timers.c;
+        let at = scope.now.time + after;
+        context.timer_c_at = Some(at);
+        self.wheel.arm(at, TimerKey::RingingTooLong(id));
+    }
+
+    /// The network gave a datagram back: the branch that sent it fails at once instead of after Timer B.
+    pub(crate) fn on_unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], scope: &mut Scope<'_>) {
+        if [&b"SIP/"[..], b"ACK ", b"CANCEL "].iter().any(|start| excerpt.starts_with(start)) {
+            return;
+        }
+        let Some(branch) = branch_in(excerpt).and_then(|branch| BranchId::read(&self.hasher, branch)) else { return };
+        self.with_context(branch.slot, scope, |border, context, scope| {
+            let Some(own) = context.branches.get_mut(usize::from(branch.number)) else { return };
+            let effect = match &mut own.client {
+                _ if own.destination != destination => ClientEffect::Nothing,
+                Client::Invite(machine) => machine.on_transport_error(),
+                Client::NonInvite(machine) => machine.on_transport_error(),
+            };
+            if effect == ClientEffect::Unreachable {
+                border.on_branch_failed(branch.slot, context, branch.number, Reason::Unreachable, scope);
+            }
+        });
+    }
+}
+
+/// The branch of the first Via in the beginning of a request.
+fn branch_in(excerpt: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(excerpt, b";branch=")? + b";branch=".len();
+    let rest = excerpt.get(at..)?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    rest.get(..end)
+}
+
+/// Lower is better: any 6xx, then the lowest class; within 4xx those that tell the caller how to go on (RFC 3261 §16.7 (6)).
+fn rank(status: u16) -> (u16, u16) {
+    const TELLING: [u16; 5] = [401, 407, 415, 420, 484];
+    match status {
+        600.. => (0, status),
+        400..=499 if TELLING.contains(&status) => (4, 0),
+        _ => (status / 100, 1),
+    }
+}
+
+/// The session interval that a 2xx grants (RFC 4028 §4).
+pub(super) fn session_interval(message: &Message<'_>) -> Option<Duration> {
+    let value = message.first(HeaderId::SessionExpires)?.value;
+    let digits = value.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_response_is_the_lowest_class_but_6xx_beats_all() {
+        assert!(rank(603) < rank(404));
+        assert!(rank(404) < rank(503));
+        assert!(rank(302) < rank(404));
+        assert!(rank(407) < rank(404));
+        assert!(rank(408) < rank(500));
+    }
+
+    #[test]
+    fn the_branch_of_a_returned_datagram_is_found_even_when_cut() {
+        assert_eq!(branch_in(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKab;x"), Some(&b"z9hG4bKab"[..]));
+        assert_eq!(branch_in(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;bran"), None);
+    }
+}

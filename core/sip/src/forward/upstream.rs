@@ -1,0 +1,236 @@
+//! What goes back to the side that asked: our own answers, the responses that are passed on, and their repetitions.
+
+use std::sync::Arc;
+
+use crate::border::{Arm, Border, Scope, TimerKey};
+use crate::event::Outcome;
+use crate::message::{HeaderId, Message, Method};
+use crate::parse;
+use crate::reason::Reason;
+use crate::rewrite::{self, Draft};
+use crate::screen::Rejection;
+use crate::statistics::Way;
+use crate::trace::Stage;
+use crate::transaction::SlotId;
+
+use super::{RequestContext, Server};
+
+/// One entry of a header list for an answer of our own.
+type HeaderList<'a> = smallvec::SmallVec<[(&'a str, &'a [u8]); 2]>;
+
+impl Border {
+    /// 100 Trying (RFC 3261 §17.2.1; late for non-INVITE: RFC 4320 §4.1).
+    pub(crate) fn send_trying(&mut self, context: &mut RequestContext, message: Option<&Message<'_>>, scope: &mut Scope<'_>) {
+        self.write_own(context, message, 100, "Trying", &[], scope);
+        let method = context.method();
+        self.peer_shard_of(context).response(Way::Sent, method, 100);
+        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+    }
+
+    pub(crate) fn resend_last(&mut self, context: &RequestContext, scope: &mut Scope<'_>) {
+        if context.last_sent.is_empty() {
+            return;
+        }
+        self.peer_shard_of(context).retransmission(Way::Sent);
+        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+    }
+
+    /// Refuses, or fails, a request that has a context; ends it with its record.
+    pub(crate) fn reject(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        rejection: &Rejection,
+        scope: &mut Scope<'_>,
+    ) {
+        let reason = rejection.reason;
+        self.peer_shard_of(context).rejection(reason);
+        scope.step(
+            crate::border::stage_of(reason),
+            context.decision.rule.as_deref(),
+            "refused",
+            || format!("{} {} ({})", rejection.status, rejection.phrase, reason.id()),
+            Some(reason.entry().clause),
+        );
+        let reason_value = self.reason_header(context, reason);
+        let mut headers: HeaderList<'_> =
+            rejection.headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        if let Some(value) = &reason_value {
+            headers.push(("Reason", value.as_bytes()));
+        }
+        let outcome = if reason == Reason::Cancelled { Outcome::Cancelled } else { Outcome::Rejected };
+        let may_send = self.take_final(id, context, rejection.status, scope);
+        if may_send {
+            self.write_own(context, message, rejection.status, &rejection.phrase, &headers, scope);
+            self.send_written(context, rejection.status, scope);
+        }
+        self.write_record(context, rejection.status, Some(reason), outcome, scope);
+    }
+
+    /// Answers an OPTIONS that is meant for the border itself (RFC 3261 §11.2); a draining node says so honestly.
+    pub(super) fn answer_options(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        scope: &mut Scope<'_>,
+    ) {
+        let generation = Arc::clone(&context.generation);
+        let allow = generation.snapshot.agreement(context.upstream).allow.as_bytes();
+        if self.take_final(id, context, 200, scope) {
+            let headers: [(&str, &[u8]); 2] = [("Allow", allow), ("Accept", b"application/sdp")];
+            self.write_own(context, Some(message), 200, "OK", &headers, scope);
+            self.send_written(context, 200, scope);
+        }
+        scope.step(Stage::Forward, None, "answered", || "OPTIONS for this border".to_owned(), Some("RFC 3261 §11.2"));
+    }
+
+    fn reason_header(&self, context: &RequestContext, reason: Reason) -> Option<String> {
+        let entry = reason.entry();
+        let is_agreed = context.generation.snapshot.agreement(context.upstream).reason_header;
+        is_agreed.then(|| format!("Q.850;cause={};text=\"{}\"", entry.q850, entry.id))
+    }
+
+    /// Writes an answer of our own into `last_sent`.
+    fn write_own(
+        &mut self,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        status: u16,
+        phrase: &str,
+        headers: &[(&str, &[u8])],
+        scope: &mut Scope<'_>,
+    ) {
+        let mut out = std::mem::take(&mut context.last_sent);
+        out.clear();
+        let source = context.arrival.source;
+        if let Some(message) = message {
+            let tag = self.to_tag(message);
+            rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, &mut out);
+        } else {
+            let mut index = std::mem::take(&mut self.stored_index);
+            let limits = context.generation.snapshot.limits;
+            if let Ok(message) = parse::parse(&context.request, &limits, &mut index) {
+                let tag = self.to_tag(&message);
+                rewrite::write_response(&message, status, phrase, tag.as_bytes(), source, headers, &mut out);
+            }
+            self.stored_index = index;
+        }
+        context.last_sent = out;
+        scope.step(Stage::Forward, None, "answers", || format!("{status} {phrase}"), None);
+    }
+
+    fn send_written(&self, context: &RequestContext, status: u16, scope: &mut Scope<'_>) {
+        self.peer_shard_of(context).response(Way::Sent, context.method(), status);
+        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+    }
+
+    /// The To tag of our own answers: the same for the same request, so that a stateless answer can be repeated.
+    pub(crate) fn to_tag(&self, message: &Message<'_>) -> String {
+        let via = message.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
+        let call_id = message.call_id().unwrap_or_default();
+        crate::border::hex(&self.hasher.hash128(&[b"to-tag", via, call_id]).to_be_bytes()[..8])
+    }
+
+    /// INVARIANT: says yes once per server transaction for a final response (and for each 2xx to an INVITE).
+    fn take_final(&mut self, id: SlotId, context: &mut RequestContext, status: u16, scope: &Scope<'_>) -> bool {
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        let may = match &mut context.server {
+            Server::Invite(machine) if status < 300 => machine.send_success(&mut arm),
+            Server::Invite(machine) => machine.send_failure(&mut arm),
+            Server::NonInvite(machine) => machine.send_final(&mut arm),
+        };
+        if may {
+            context.final_status.get_or_insert(status);
+        }
+        may
+    }
+
+    /// Nobody answered a non-INVITE in time: say nothing, ever (RFC 4320 §4.2), and end.
+    pub(super) fn give_up(&mut self, id: SlotId, context: &mut RequestContext, reason: Reason, scope: &mut Scope<'_>) {
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        if let Server::NonInvite(machine) = &mut context.server {
+            machine.give_up(&mut arm);
+        }
+        context.last_sent.clear();
+        let status = reason.entry().status;
+        context.final_status.get_or_insert(status);
+        self.peer_shard_of(context).rejection(reason);
+        self.write_record(context, status, Some(reason), Outcome::Rejected, scope);
+    }
+
+    /// Passes a response on: stage `rewrite` for responses, then the server transaction.
+    pub(super) fn pass_response(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: usize,
+        response: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let may = if status < 200 {
+            match &mut context.server {
+                Server::Invite(machine) => machine.send_provisional(),
+                Server::NonInvite(machine) => machine.send_provisional(),
+            }
+        } else {
+            self.take_final(id, context, status, scope)
+        };
+        if !may {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(response.bytes().len());
+        self.write_response_upstream(context, number, response, &mut bytes, scope);
+        let method = context.method();
+        self.peer_shard_of(context).response(Way::Sent, method, status);
+        scope.step(Stage::Forward, None, "passed", || format!("{status} to {}", context.arrival.reply_to), Some("RFC 3261 §16.7"));
+        scope.out.send(context.arrival.listener, context.arrival.reply_to, &bytes);
+        // A 2xx to an INVITE is repeated by the far side, not by us (RFC 6026 §7.1).
+        context.last_sent = if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };
+    }
+
+    fn write_response_upstream(
+        &mut self,
+        context: &mut RequestContext,
+        number: usize,
+        response: &Message<'_>,
+        out: &mut Vec<u8>,
+        scope: &mut Scope<'_>,
+    ) {
+        let generation = Arc::clone(&context.generation);
+        let snapshot = &generation.snapshot;
+        let Some(branch) = context.branches.get(number) else { return };
+        let (from, to) = (snapshot.agreement(branch.peer), snapshot.agreement(context.upstream));
+        let crosses = snapshot.peer(branch.peer).side != snapshot.peer(context.upstream).side
+            || snapshot.peer(context.upstream).side == crate::snapshot::Side::Peer;
+        let method = response.cseq().map_or(Method::Other(b""), |cseq| cseq.method);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut draft = Draft::new(*response, &mut scratch);
+        let trace = &mut scope.out.trace;
+        draft.pop_value(HeaderId::Via);
+        for rules in &from.received_rules {
+            snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
+        }
+        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
+        let charged = rewrite::apply_charging_to_response(
+            &mut draft,
+            &to.charging,
+            from.trusted,
+            context.facts.icid.as_deref(),
+            context.facts.orig_ioi_received.as_deref(),
+            trace,
+        );
+        if let Some(ioi) = charged.term_ioi.or_else(|| to.charging.term_ioi.clone()) {
+            context.facts.term_ioi = Some(ioi);
+        }
+        for rules in &to.sent_rules {
+            snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
+        }
+        draft.encode(out);
+        self.scratch = scratch;
+    }
+}

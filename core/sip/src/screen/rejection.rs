@@ -1,0 +1,40 @@
+//! A request refused: which reason, which answer.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::reason::Reason;
+
+/// A refusal, as data: the answer is written elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why, from the catalogue.
+    pub reason: Reason,
+    /// SIP status to answer.
+    pub status: u16,
+    /// Reason phrase to answer.
+    pub phrase: Cow<'static, str>,
+    /// Headers that the answer must carry (Allow, Unsupported, Retry-After ...).
+    pub headers: SmallVec<[(&'static str, Vec<u8>); 1]>,
+}
+
+impl Rejection {
+    /// Refuses with the status and phrase of the catalogue.
+    pub fn new(reason: Reason) -> Self {
+        let entry = reason.entry();
+        Self { reason, status: entry.status, phrase: Cow::Borrowed(entry.phrase), headers: SmallVec::new() }
+    }
+
+    /// Refuses with a status and phrase of the operator's choice (GEN-05).
+    pub fn with_status(reason: Reason, status: u16, phrase: &str) -> Self {
+        Self { reason, status, phrase: Cow::Owned(phrase.to_owned()), headers: SmallVec::new() }
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: Vec<u8>) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}

@@ -1,0 +1,137 @@
+//! A target fails and the next one is tried; what must not be passed on becomes an answer of our own.
+//!
+//! ```text
+//!     A                 border          B          C
+//!     | INVITE ---------> | INVITE ---> |          |
+//!     |                   | <---- 503   |          |
+//!     |                   | ACK ------> |          |
+//!     |                   | INVITE --------------> |
+//!     | <-------- 200     | <-------------- 200    |
+//! ```
+
+mod support;
+
+use ibcf_sip::Input;
+use ibcf_sip::event::Outcome;
+use support::*;
+
+fn invited(world: &mut World, call: &str) -> Sent {
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", call, 1, "", &[], ""));
+    only(&sent, "INVITE").clone()
+}
+
+#[test]
+fn a_503_moves_the_call_to_the_next_peer() {
+    let mut world = World::new();
+    let first = invited(&mut world, "c1");
+    let sent = world.receive(B, &respond(&first, "503 Service Unavailable", "tb", &["Retry-After: 10"]));
+    assert_eq!(only(&sent, "ACK").to, B.parse().unwrap());
+    let second = only(&sent, "INVITE").clone();
+    assert_eq!(second.to, C.parse().unwrap());
+    assert_ne!(first.header("Via"), second.header("Via"), "a new branch (LOC-31)");
+    assert_eq!(second.headers("Via").len(), 2, "edits are not cumulative");
+    assert_eq!(second.headers("Record-Route").len(), first.headers("Record-Route").len());
+    let sent = world.receive(C, &respond(&second, "200 OK", "tc", &[]));
+    only(&sent, "SIP/2.0 200");
+    world.advance(43_300_000);
+    let record = world.records()[0];
+    assert_eq!(record.outcome, Outcome::Answered);
+    assert_eq!(record.peer_out.as_deref(), Some("carrier_c"));
+    let tried: Vec<_> = record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
+    assert_eq!(tried, [("carrier_b", Some(503)), ("carrier_c", Some(200))]);
+    world.assert_quiet();
+}
+
+#[test]
+fn a_503_from_the_last_target_leaves_as_500() {
+    let mut world = World::new();
+    let first = invited(&mut world, "c2");
+    let sent = world.receive(B, &respond(&first, "503 Service Unavailable", "tb", &[]));
+    let second = only(&sent, "INVITE").clone();
+    let sent = world.receive(C, &respond(&second, "503 Service Unavailable", "tc", &[]));
+    let answer = only(&sent, "SIP/2.0 500");
+    assert_eq!(answer.header("Reason"), "Q.850;cause=41;text=\"forward.all_targets_failed\"");
+    assert_eq!(world.records()[0].reason, Some("forward.all_targets_failed"));
+    world.receive(A, &request("ACK", "sip:bob@b.example", "c2", 1, "x", &[], ""));
+    world.assert_quiet();
+}
+
+#[test]
+fn busy_is_no_reason_to_try_elsewhere() {
+    let mut world = World::new();
+    let invite = invited(&mut world, "c3");
+    let sent = world.receive(B, &respond(&invite, "486 Busy Here", "tb", &["X-Peer: says"]));
+    let answer = only(&sent, "SIP/2.0 486");
+    assert_eq!(answer.header("X-Peer"), "says");
+    assert_eq!(sent.len(), 2, "the ACK and the answer");
+    let record = world.records()[0];
+    assert_eq!((record.outcome, record.status, record.reason), (Outcome::Failed, 486, None));
+    assert_eq!(record.attempts[0].phrase.as_deref(), Some("Busy Here"));
+    assert!(world.receive(A, &request("ACK", "sip:bob@b.example", "c3", 1, "tb", &[], "")).is_empty());
+    world.assert_quiet();
+}
+
+#[test]
+fn a_failure_is_repeated_until_it_is_acknowledged() {
+    let mut world = World::new();
+    let invite = invited(&mut world, "c4");
+    world.receive(B, &respond(&invite, "404 Not Found", "tb", &[]));
+    let again = world.advance(1_600);
+    assert_eq!(again.iter().filter(|sent| sent.start().starts_with("SIP/2.0 404")).count(), 2);
+    let acked = world.receive(B, &respond(&invite, "404 Not Found", "tb", &[]));
+    only(&acked, "ACK");
+    world.receive(A, &request("ACK", "sip:bob@b.example", "c4", 1, "tb", &[], ""));
+    assert!(world.advance(20_000).is_empty());
+    world.assert_quiet();
+}
+
+#[test]
+fn silence_moves_the_call_on_and_then_ends_it_with_408() {
+    let mut world = World::new();
+    invited(&mut world, "c5");
+    let sent = world.advance(32_100);
+    let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the second target is tried");
+    assert!(second.start().starts_with("INVITE"));
+    let sent = world.advance(32_100);
+    assert!(sent.iter().any(|sent| sent.start().starts_with("SIP/2.0 408")));
+    let record = world.records()[0];
+    assert_eq!(record.reason, Some("forward.timeout"));
+    assert_eq!(record.attempts[0].reason, Some("forward.timeout"));
+    world.assert_quiet();
+}
+
+#[test]
+fn an_icmp_error_moves_the_call_on_at_once() {
+    let mut world = World::new();
+    let first = invited(&mut world, "c6");
+    let excerpt = &first.text.as_bytes()[..200.min(first.text.len())];
+    let sent = world.handle(Input::Unreachable { destination: B.parse().unwrap(), excerpt });
+    let second = only(&sent, "INVITE").clone();
+    assert_eq!(second.to, C.parse().unwrap());
+    let sent = world.handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: second.text.as_bytes() });
+    only(&sent, "SIP/2.0 500");
+    assert_eq!(world.records()[0].reason, Some("forward.unreachable"));
+    world.receive(A, &request("ACK", "sip:bob@b.example", "c6", 1, "x", &[], ""));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_forged_icmp_error_moves_nothing() {
+    let mut world = World::new();
+    let first = invited(&mut world, "c7");
+    let forged = first.text.replace("z9hG4bK0", "z9hG4bK1");
+    assert!(world.handle(Input::Unreachable { destination: B.parse().unwrap(), excerpt: forged.as_bytes() }).is_empty());
+    assert!(world.handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: first.text.as_bytes() }).is_empty());
+}
+
+#[test]
+fn the_better_of_two_failures_goes_upstream() {
+    let mut world = World::new();
+    let first = invited(&mut world, "c8");
+    let sent = world.receive(B, &respond(&first, "503 Service Unavailable", "tb", &[]));
+    let second = only(&sent, "INVITE").clone();
+    let sent = world.receive(C, &respond(&second, "404 Not Found", "tc", &[]));
+    only(&sent, "SIP/2.0 404");
+    world.receive(A, &request("ACK", "sip:bob@b.example", "c8", 1, "tc", &[], ""));
+    world.assert_quiet();
+}
