@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -49,6 +50,14 @@ class EnumService(Section):
     """Numbers with fewer digits are never asked for."""
     candidates_max: Annotated[int, Field(ge=1, le=16)] = 3
     """How many URIs of one answer may be tried one after the other."""
+
+    @field_validator("zone_file")
+    @classmethod
+    def check_zone_file(cls, value: Path | None) -> Path | None:
+        """Refuse a file that is not there: every look-up would fail."""
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
 
     @field_validator("deadline")
     @classmethod

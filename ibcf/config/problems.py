@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def faults_of(error: ValidationError, tree: Tree) -> list[Fault]:
     """Return a fault for each thing in *error*; a misspelt key hides that the right one is missing."""
     details = error.errors(include_url=False)
+    broken = {(fault.line, fault.column) for fault in tree.faults}  # already told why nothing can be read there
     meant: set[Path] = set()
     faults: list[Fault] = []
     for detail in details:
@@ -33,12 +34,15 @@ def faults_of(error: ValidationError, tree: Tree) -> list[Fault]:
             faults.append(tree.fault(detail["loc"], f"unknown key; {hint}", at_key=True))
     for detail in details:
         path = detail["loc"]
-        if detail["type"] == "extra_forbidden" or (detail["type"] == "missing" and path in meant):
+        kind = detail["type"]
+        if kind == "extra_forbidden" or (kind == "missing" and path in meant):
             continue
+        if kind == "too_short" and tree.get(path) != ():
+            continue  # pydantic counts only the good items, and the bad ones have faults of their own
         if path and isinstance(path[-1], int) and path not in tree.values:
             path = path[:-1]  # a lone value that stands for a list of one
         faults.append(tree.fault(path, _problem(detail, tree.written.get(path))))
-    return faults
+    return [fault for fault in faults if (fault.line, fault.column) not in broken]
 
 
 _PROBLEMS: dict[str, str] = {
@@ -60,7 +64,7 @@ _PROBLEMS: dict[str, str] = {
 
 def _problem(detail: ErrorDetails, as_written: str | None) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    got = f"(got {shown(as_written if as_written is not None else value)})"
+    got = f"(got {as_written if as_written is not None else shown(value)})"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":

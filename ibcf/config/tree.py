@@ -191,7 +191,9 @@ class _Builder:
 
     def value(self, node: Node, path: Path) -> object:
         self.nodes += 1
-        self.tree.values[path] = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        # What is left empty stands, for the scanner, where the next thing begins: show its key instead.
+        self.tree.values[path] = self.tree.keys.get(path, mark) if node.value == "" else mark
         if isinstance(node, ScalarNode):
             return self.scalar(node, path)
         problem = None

@@ -20,10 +20,10 @@ from pydantic_core import CoreSchema, core_schema
 T = TypeVar("T")
 
 _DURATION_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_SIZE = re.compile(r"(\d{1,12})(B|KiB|MiB|GiB)")
-_HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
+_SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
+_HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~]+"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ibcf.config.fault import suggestion
+from ibcf.errors import NumberingError
+from ibcf.numbering.zone import parse_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,9 +62,12 @@ def _peers(config: Config) -> Iterator[Finding]:
 
 def _enum_services(config: Config) -> Iterator[Finding]:
     for at, service in enumerate(config.enum):
-        if service.zone_file is not None and not service.zone_file.is_file():
-            problem = f"there is no file {service.zone_file}: every look-up would fail"
-            yield ("enum", at, "zone_file"), problem
+        if service.zone_file is None:
+            continue
+        try:
+            parse_zone(service.zone_file.read_text(encoding="utf-8"), source=str(service.zone_file))
+        except (OSError, UnicodeDecodeError, NumberingError) as error:
+            yield ("enum", at, "zone_file"), f"every look-up will fail: {error}"
 
 
 def _routes(config: Config) -> Iterator[Finding]:

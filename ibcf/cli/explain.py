@@ -1,0 +1,174 @@
+"""`ibcf explain`: what would happen to this message, stage by stage, and which bytes would leave?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ibcf.cli.terminal import console, print_json, visible
+from ibcf.config import read
+from ibcf.config.fault import unknown
+from ibcf.policy.compile import checked_snapshot
+from ibcf.policy.explain import Engine, Explanation, find_peer, target_at
+from ibcf.policy.explain import explain as explain_message
+from ibcf.policy.resolvers import open_resolvers
+from ibcf.policy.specimen import request_to, with_line_ends
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ibcf.config import Config
+    from ibcf.config.peers import Peer
+
+MESSAGE_BYTES_MAX = 65_535
+
+
+def explain(
+    *,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)],
+    sender: Annotated[
+        str, typer.Option("--from", help="Id of the peer that the message comes from.", show_default=False)
+    ],
+    message: Annotated[
+        Path | None, typer.Option("--message", help="A file with the SIP message; - is standard input.")
+    ] = None,
+    number: Annotated[str | None, typer.Option("--number", help="A number to call instead: +441632960083.")] = None,
+    method: Annotated[str, typer.Option("--method", help="With --number: another method.")] = "INVITE",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Tell, stage by stage, what the border would do with a message, and show what would leave.
+
+    Asks the ENUM servers of the configuration; sends no SIP.
+    """
+    loaded = read(config)
+    peer = find_peer(loaded.config, sender)
+    if peer is None:
+        known = [peer.id for peer in loaded.config.peers]
+        raise typer.BadParameter(unknown("peer", sender, known), param_hint="--from")
+    data = _message(message, number, method, peer, loaded.config)
+    from ibcf import _core  # noqa: PLC0415  # verbs that need no core work without it
+
+    engine = _core.Engine(checked_snapshot(loaded), trace=True)
+    told = asyncio.run(_explain(engine, peer, data, loaded.config))
+    if json:
+        print_json(_as_json(told, loaded.config))
+    else:
+        _print(told, loaded.config)
+
+
+def _message(path: Path | None, number: str | None, method: str, peer: Peer, config: Config) -> bytes:
+    if (path is None) == (number is None):
+        raise typer.BadParameter("give either --message or --number")
+    if number is not None:
+        plain = re.sub(r"[-.() ]", "", number)
+        if not re.fullmatch(r"\+[0-9]{1,15}", plain):
+            raise typer.BadParameter(f'"{number}" is not + and up to 15 digits', param_hint="--number")
+        if not re.fullmatch(r"[A-Z]{1,32}", method):
+            raise typer.BadParameter("a method is written in capitals: INVITE, MESSAGE", param_hint="--method")
+        return request_to(plain, peer=peer, config=config, method=method)
+    try:
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 1)
+        else:
+            with Path(path or "").open("rb") as stream:
+                data = stream.read(MESSAGE_BYTES_MAX + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror or error}", param_hint="--message") from error
+    return with_line_ends(data)[:MESSAGE_BYTES_MAX]
+
+
+async def _explain(engine: Engine, peer: Peer, data: bytes, config: Config) -> Explanation:
+    resolvers = open_resolvers(config)
+    try:
+        return await explain_message(engine, peer, data, resolvers)
+    finally:
+        for resolver in resolvers.values():
+            await resolver.close()
+
+
+def decision(told: Explanation, config: Config) -> str:
+    """Return what comes of it in one line."""
+    request, answer = told.forwarded, told.answered
+    if request is not None:
+        place = target_at(config, request.destination)
+        whom = f"peer {place[0]}, target {place[1]} at {request.destination}" if place else request.destination
+        return f"forward to {whom}, from listener {request.listener}"
+    if answer is not None:
+        line = answer.data.partition(b"\r\n")[0].decode("utf-8", "backslashreplace").removeprefix("SIP/2.0 ")
+        return f"answer {line}" + (f" (reason {told.reason})" if told.reason else "")
+    return "drop it: nothing would leave" + (f" (reason {told.reason})" if told.reason else "")
+
+
+def _as_json(told: Explanation, config: Config) -> dict[str, object]:
+    request = told.forwarded
+    return {
+        "from": {"peer": told.peer, "source": told.source, "listener": told.listener},
+        "received": visible(told.received),
+        "steps": told.steps,
+        "lookups": [asdict(lookup) for lookup in told.lookups],
+        "decision": {
+            "text": decision(told, config),
+            "verdict": "forward" if request else "answer" if told.answered else "drop",
+            "reason": told.reason,
+        },
+        "changes": told.changes(),
+        "sent": [
+            {"listener": sent.listener, "destination": sent.destination, "message": visible(sent.data)}
+            for sent in told.sent
+        ],
+    }
+
+
+def _print(told: Explanation, config: Config) -> None:
+    out = console()
+    first = visible(told.received.partition(b"\r\n")[0])
+    out.print(Text.assemble(("from ", "dim"), f"{told.peer} ", (f"{told.source} → {told.listener}  ", "dim"), first))
+    out.print(_steps_table(told), soft_wrap=False)
+    for lookup in told.lookups:
+        found = ", ".join(lookup.candidates) or lookup.outcome.replace("_", " ")
+        out.print(
+            Text.assemble(("enum ", "dim"), visible(f"{lookup.service} {lookup.number} {lookup.class_}: {found}"))
+        )
+    out.print()
+    style = "bold green" if told.forwarded else "bold red"
+    out.print(Text.assemble(("decision: ", "bold"), (visible(decision(told, config)), style)))
+    if told.forwarded:
+        _print_changes(told, out)
+    for sent in (told.forwarded or told.answered,):
+        if sent is not None:
+            out.print()
+            out.print(Text(f"bytes to {sent.destination} ({len(sent.data)}):", style="bold"))
+            out.print(Text(visible(sent.data).rstrip("\n")))
+
+
+def _steps_table(told: Explanation) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    for name in ("stage", "rule", "outcome", "detail", "clause"):
+        table.add_column(name, overflow="fold", no_wrap=name == "stage")
+    previous = None
+    for step in told.steps:
+        stage = "" if step.stage == previous else step.stage
+        previous = step.stage
+        cells = (stage, step.rule or "", step.outcome, step.detail, step.clause or "")
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    return table
+
+
+def _print_changes(told: Explanation, out: Console) -> None:
+    out.print()
+    out.print(Text("changes:", style="bold"))
+    for change in told.changes():
+        name = f"{change.name}: " if change.name else ""
+        if change.before is not None:
+            out.print(Text(visible(f"  - {name}{change.before}"), style="red"))
+        if change.after is not None:
+            out.print(Text(visible(f"  + {name}{change.after}"), style="green"))

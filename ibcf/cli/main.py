@@ -1,0 +1,65 @@
+"""The command `ibcf`: puts the verbs together and turns errors into lines and exit statuses.
+
+Exit statuses are the same for all verbs: 0 well, 1 findings or a failure (a port that is taken), 2 wrong usage or
+configuration, 3 no answer from the daemon.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from ibcf.cli.check import check
+from ibcf.cli.explain import explain
+from ibcf.cli.schema import schema
+from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_USAGE, console, print_error, print_faults
+from ibcf.errors import ConfigError, IbcfError
+
+app = typer.Typer(
+    name="ibcf",
+    help="The SIP border between two IMS networks (IBCF, 3GPP TS 24.229 §5.10).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("check")(check)
+app.command("explain")(explain)
+app.command("schema")(schema)
+for _verb, _module in (("run", "run"), ("enum", "enum_lookup"), ("demo", "demo")):
+    if find_spec(f"ibcf.cli.{_module}"):
+        app.command(_verb)(getattr(import_module(f"ibcf.cli.{_module}"), _module))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console().print(f"ibcf {metadata.version('ibcf')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep what is common to all verbs."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes lines on stderr, never a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        print_faults(error.faults, to=console(stderr=True))
+        raise SystemExit(EXIT_USAGE) from error
+    except IbcfError as error:
+        print_error(str(error))
+        raise SystemExit(EXIT_FINDINGS) from error
+
+
+if __name__ == "__main__":
+    main()

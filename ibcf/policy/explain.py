@@ -1,0 +1,289 @@
+"""Explains what the border would do with one message, by letting the very engine do it and keeping its trace.
+
+Owns the conversation with the engine and the comparison of what came in with what would leave. Draws nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+import msgspec
+
+from ibcf.boundary import (
+    Answer,
+    CallFinished,
+    EnumAnswer,
+    MessageRefused,
+    decode_events,
+    decode_questions,
+    encode_answers,
+)
+from ibcf.errors import PolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ibcf.boundary import EnumOutcome, Event
+    from ibcf.config import Config
+    from ibcf.config.peers import Peer
+    from ibcf.numbering.enum_lookup import EnumResult
+
+START_MS = 1_000
+ROUNDS_MAX = 16  # look-ups that one message may lead to; a policy has as many `enum` rules at most
+
+_COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+}
+
+
+class Outputs(Protocol):
+    """What an engine gives back: see `ibcf._core.Outputs`."""
+
+    @property
+    def sends(self) -> Sequence[tuple[str, str, bytes]]:
+        """Listener, destination and bytes of each datagram."""
+        ...
+
+    @property
+    def questions(self) -> bytes:
+        """Questions, as JSON."""
+        ...
+
+    @property
+    def events(self) -> bytes:
+        """Events, as JSON."""
+        ...
+
+    @property
+    def trace(self) -> bytes:
+        """Steps of the stages, as JSON."""
+        ...
+
+
+class Engine(Protocol):
+    """One border without sockets: see `ibcf._core.Engine`."""
+
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> Outputs:
+        """Handle a datagram."""
+        ...
+
+    def answer(self, answers: bytes, *, now_ms: int) -> Outputs:
+        """Handle answers to questions."""
+        ...
+
+
+class Resolver(Protocol):
+    """Looks numbers up: see `ibcf.numbering.enum_lookup.EnumResolver`."""
+
+    async def resolve(self, number: str) -> EnumResult:
+        """Return what ENUM knows of *number*."""
+        ...
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing that a stage did or found."""
+
+    stage: str
+    outcome: str
+    detail: str
+    rule: str | None = None
+    clause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A question of the engine, and its answer."""
+
+    service: str
+    number: str
+    outcome: str
+    class_: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A difference between what came in and what would leave."""
+
+    kind: Literal["added", "removed", "changed"]
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A datagram that would leave."""
+
+    listener: str
+    destination: str
+    data: bytes
+
+    @property
+    def status(self) -> int | None:
+        """Return its status, when it is a response."""
+        version, _, rest = self.data.partition(b" ")
+        return int(rest[:3]) if version.startswith(b"SIP/") and rest[:3].isdigit() else None
+
+
+@dataclass(slots=True)
+class Explanation:
+    """What the border would do with a message."""
+
+    peer: str
+    listener: str
+    source: str
+    received: bytes
+    steps: list[Step] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def forwarded(self) -> Sent | None:
+        """Return the request that would leave, if one would."""
+        return next((sent for sent in self.sent if sent.status is None), None)
+
+    @property
+    def answered(self) -> Sent | None:
+        """Return the final response that the border itself would give, if it would."""
+        return next((sent for sent in self.sent if sent.status is not None and sent.status >= 200), None)
+
+    @property
+    def reason(self) -> str | None:
+        """Return the id of the catalogue under which it would be refused."""
+        refused = (event.reason for event in self.events if isinstance(event, CallFinished | MessageRefused))
+        return next((reason for reason in refused if reason), None)
+
+    def changes(self) -> list[Change]:
+        """Return what is different in the request that would leave."""
+        return compare(self.received, self.forwarded.data) if self.forwarded else []
+
+
+def find_peer(config: Config, name: str) -> Peer | None:
+    """Return the peer of that id."""
+    return next((peer for peer in config.peers if peer.id == name), None)
+
+
+def address_of(peer: Peer) -> str:
+    """Return an address that *peer* may send from: that of a target if it may, else the first of its networks."""
+    for target in peer.targets:
+        if any(target.address.address in source for source in peer.sources):
+            return str(target.address)
+    network = peer.sources[0]
+    host = next(iter(network.hosts()), network.network_address)
+    return f"[{host}]:5060" if host.version == 6 else f"{host}:5060"
+
+
+def target_at(config: Config, destination: str) -> tuple[str, str] | None:
+    """Return the ids of peer and target at *destination*."""
+    return next(
+        (
+            (peer.id, target.id)
+            for peer in config.peers
+            for target in peer.targets
+            if str(target.address) == destination
+        ),
+        None,
+    )
+
+
+async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping[str, Resolver]) -> Explanation:
+    """Return what *engine* does with *message* from *peer*, its questions answered by *resolvers*.
+
+    Raises:
+        PolicyError: the engine goes on asking.
+    """
+    told = Explanation(peer.id, peer.listener, address_of(peer), message)
+    now_ms = START_MS
+    outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms)
+    for _ in range(ROUNDS_MAX):
+        told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
+        told.events += decode_events(outputs.events)[0]
+        told.sent += [Sent(*sent) for sent in outputs.sends]
+        questions = decode_questions(outputs.questions)
+        if not questions:
+            return told
+        answers: list[Answer] = []
+        for question in questions:
+            result = await resolvers[question.body.service].resolve(question.body.number)
+            found = EnumAnswer(
+                outcome=cast("EnumOutcome", result.outcome),
+                class_=str(result.class_),
+                candidates=result.candidates,
+                ttl_ms=result.ttl_ms,
+            )
+            answers.append(Answer(question.id, found))
+            body = question.body
+            told.lookups.append(Lookup(body.service, body.number, found.outcome, found.class_, found.candidates))
+        now_ms += 1
+        outputs = engine.answer(encode_answers(answers), now_ms=now_ms)
+    raise PolicyError(f"the message led to more than {ROUNDS_MAX} look-ups: see the enum rules of the policy")
+
+
+def compare(before: bytes, after: bytes) -> list[Change]:
+    """Return how the start line, the headers and the body of *after* differ from those of *before*.
+
+    Compact forms are the same header; values of one name are compared in order, so that a new Via on top is one
+    addition and not a change of all the others.
+    """
+    old_line, old_headers, old_body = _parts(before)
+    new_line, new_headers, new_body = _parts(after)
+    changes = [] if old_line == new_line else [Change("changed", "", old_line, new_line)]
+    for name in dict.fromkeys([*new_headers, *old_headers]):
+        changes += _values(old_headers.get(name, []), new_headers.get(name, []))
+    if old_body != new_body:
+        changes.append(Change("changed", "body", f"{len(old_body)} bytes", f"{len(new_body)} bytes"))
+    return changes
+
+
+def _values(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Change]:
+    """Compare the headers of one name, each as the name that it was written with and its value."""
+    changes: list[Change] = []
+    matcher = SequenceMatcher(None, [value for _, value in old], [value for _, value in new], autojunk=False)
+    for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        if kind == "equal":
+            continue
+        gone, come = old[old_from:old_to], new[new_from:new_to]
+        paired = min(len(gone), len(come))
+        changes += [
+            Change("changed", name, old_value, new_value)
+            for (_, old_value), (name, new_value) in zip(gone, come, strict=False)
+        ]
+        changes += [Change("removed", name, value, None) for name, value in gone[paired:]]
+        changes += [Change("added", name, None, value) for name, value in come[paired:]]
+    return changes
+
+
+def _parts(message: bytes) -> tuple[str, dict[str, list[tuple[str, str]]], bytes]:
+    head, _, body = message.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    lines: list[str] = []
+    for line in head.decode("utf-8", "backslashreplace").split("\r\n"):
+        if line[:1] in {" ", "\t"} and len(lines) > 1:
+            lines[-1] += f" {line.strip()}"  # a folded header goes on here
+        else:
+            lines.append(line)
+    headers: dict[str, list[tuple[str, str]]] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        key = name.strip().lower()
+        headers.setdefault(_COMPACT.get(key, key), []).append((name.strip(), value.strip()))
+    return lines[0], headers, body
