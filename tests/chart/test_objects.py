@@ -181,7 +181,7 @@ def test_host_network_and_service_mode_differ_where_they_must(helm: Helm) -> Non
     balanced = helm.template("--values", str(CHART / "ci" / "service.values.yaml"))
     assert pod(balanced)["spec"]["hostNetwork"] is False
     balancers = [service for service in every(balanced, "Service") if service["spec"].get("type") == "LoadBalancer"]
-    assert [service["spec"]["loadBalancerIP"] for service in balancers] == ["192.0.2.21", "2001:db8::22"]
+    assert [service["spec"]["loadBalancerIP"] for service in balancers] == ["192.0.2.21", "192.0.2.22"]
     pods = [service["spec"]["selector"]["statefulset.kubernetes.io/pod-name"] for service in balancers]
     assert pods == ["ibcf-0", "ibcf-1"]
     assert {service["spec"]["externalTrafficPolicy"] for service in balancers} == {"Local"}
