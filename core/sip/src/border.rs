@@ -145,9 +145,12 @@ impl Border {
 
     /// Tells whether *next* can take the place of the snapshot in force: listeners keep their sockets, so they must not change.
     pub fn check_successor(&self, next: &Snapshot) -> Result<(), SnapshotError> {
-        let same = |old: &Listener, new: &Listener| old.id == new.id && old.side == new.side && old.address == new.address;
+        let same = |old: &Listener, new: &Listener| {
+            old.id == new.id && old.side == new.side && old.address == new.address
+        };
         let current = &self.generation.snapshot.listeners;
-        let is_same = current.len() == next.listeners.len() && current.iter().zip(&next.listeners).all(|(old, new)| same(old, new));
+        let is_same = current.len() == next.listeners.len()
+            && current.iter().zip(&next.listeners).all(|(old, new)| same(old, new));
         if is_same { Ok(()) } else { Err(SnapshotError::value("listeners", "changed: takes a restart")) }
     }
 
@@ -156,8 +159,12 @@ impl Border {
         let mut scope = Scope { now, out };
         self.fire_timers(&mut scope);
         match input {
-            Input::Datagram { listener, source, bytes } => self.on_datagram(listener, source, bytes, &mut scope),
-            Input::Unreachable { destination, excerpt } => self.on_unreachable(destination, excerpt, &mut scope),
+            Input::Datagram { listener, source, bytes } => {
+                self.on_datagram(listener, source, bytes, &mut scope)
+            }
+            Input::Unreachable { destination, excerpt } => {
+                self.on_unreachable(destination, excerpt, &mut scope)
+            }
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
             Input::Tick => {}
             Input::Apply(snapshot) => self.apply(snapshot),
@@ -194,11 +201,23 @@ impl Border {
         Arc::clone(kept.unwrap_or(&self.generation))
     }
 
-    fn on_datagram(&mut self, listener: ListenerIndex, source: SocketAddr, bytes: &[u8], scope: &mut Scope<'_>) {
+    fn on_datagram(
+        &mut self,
+        listener: ListenerIndex,
+        source: SocketAddr,
+        bytes: &[u8],
+        scope: &mut Scope<'_>,
+    ) {
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return; // a keep-alive (RFC 5626 §4.4.1 and its older habits)
         }
-        scope.step(Stage::Transport, None, "received", || format!("{} bytes from {source}", bytes.len()), None);
+        scope.step(
+            Stage::Transport,
+            None,
+            "received",
+            || format!("{} bytes from {source}", bytes.len()),
+            None,
+        );
         let mut index = std::mem::take(&mut self.index);
         let peer = self.generation.snapshot.sources.find(source.ip());
         let received = Received { listener, source, peer };
@@ -216,9 +235,20 @@ impl Border {
     fn on_message(&mut self, message: &Message<'_>, received: Received, scope: &mut Scope<'_>) {
         match message.start_line() {
             StartLine::Request(request) => {
-                scope.step(Stage::Parse, None, "parsed", || {
-                    format!("{} with {} headers, {} bytes of body", request.method.as_str(), message.header_count(), message.body().len())
-                }, None);
+                scope.step(
+                    Stage::Parse,
+                    None,
+                    "parsed",
+                    || {
+                        format!(
+                            "{} with {} headers, {} bytes of body",
+                            request.method.as_str(),
+                            message.header_count(),
+                            message.body().len()
+                        )
+                    },
+                    None,
+                );
                 self.on_request(message, request, received, scope);
             }
             StartLine::Response(status) => {
@@ -243,11 +273,19 @@ impl Border {
         let unknown = self.generation.snapshot.unknown_source;
         unknown.reject
             && unknown.answers_per_second > 0
-            && self.unknown_bucket.take(Rate::new(unknown.answers_per_second, unknown.answers_per_second), now)
+            && self
+                .unknown_bucket
+                .take(Rate::new(unknown.answers_per_second, unknown.answers_per_second), now)
     }
 
     /// Counts a refusal that makes no record, and tells the control plane of some of them.
-    pub(crate) fn refused(&mut self, reason: Reason, received: Received, detail: &str, scope: &mut Scope<'_>) {
+    pub(crate) fn refused(
+        &mut self,
+        reason: Reason,
+        received: Received,
+        detail: &str,
+        scope: &mut Scope<'_>,
+    ) {
         let worker = usize::from(self.worker);
         let peer = received.peer.map(|peer| {
             self.generation.statistics(peer).shard(worker).rejection(reason);
@@ -256,8 +294,17 @@ impl Border {
         if peer.is_none() {
             self.shared.unknown().shard(worker).rejection(reason);
         }
-        scope.step(stage_of(reason), None, "refused", || format!("{}: {detail}", reason.id()), Some(reason.entry().clause));
-        if !self.refusal_bucket.take(Rate::new(REFUSAL_EVENTS_PER_SECOND, REFUSAL_EVENTS_PER_SECOND), scope.now.time) {
+        scope.step(
+            stage_of(reason),
+            None,
+            "refused",
+            || format!("{}: {detail}", reason.id()),
+            Some(reason.entry().clause),
+        );
+        if !self
+            .refusal_bucket
+            .take(Rate::new(REFUSAL_EVENTS_PER_SECOND, REFUSAL_EVENTS_PER_SECOND), scope.now.time)
+        {
             self.refusals_suppressed += 1;
             return;
         }

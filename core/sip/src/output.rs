@@ -44,7 +44,12 @@ impl Outputs {
     }
 
     /// Queues a datagram whose bytes *write* appends to the arena.
-    pub fn send_with(&mut self, listener: ListenerIndex, destination: SocketAddr, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn send_with(
+        &mut self,
+        listener: ListenerIndex,
+        destination: SocketAddr,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let start = self.arena.len();
         write(&mut self.arena);
         self.sends.push(Send { listener, destination, bytes: start..self.arena.len() });

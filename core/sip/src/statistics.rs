@@ -93,8 +93,21 @@ pub enum Way {
 }
 
 pub(crate) const METHODS: [&str; 15] = [
-    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "REFER",
-    "SUBSCRIBE", "NOTIFY", "PUBLISH", "other",
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "PRACK",
+    "UPDATE",
+    "INFO",
+    "MESSAGE",
+    "REFER",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+    "other",
 ];
 
 fn method_at(method: Method<'_>) -> usize {
@@ -119,10 +132,10 @@ fn method_at(method: Method<'_>) -> usize {
 
 /// The registered status codes (IANA), each with a counter of its own; all others share `other`.
 pub(crate) const CODES: [u16; 76] = [
-    100, 180, 181, 182, 183, 199, 200, 202, 204, 300, 301, 302, 305, 380, 400, 401, 402, 403, 404, 405, 406, 407,
-    408, 410, 412, 413, 414, 415, 416, 417, 420, 421, 422, 423, 424, 425, 428, 429, 430, 433, 436, 437, 438, 439,
-    440, 469, 470, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 491, 493, 494, 500, 501, 502, 503, 504, 505,
-    513, 555, 580, 600, 603, 604, 606, 607, 608, 699,
+    100, 180, 181, 182, 183, 199, 200, 202, 204, 300, 301, 302, 305, 380, 400, 401, 402, 403, 404, 405, 406,
+    407, 408, 410, 412, 413, 414, 415, 416, 417, 420, 421, 422, 423, 424, 425, 428, 429, 430, 433, 436, 437,
+    438, 439, 440, 469, 470, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 491, 493, 494, 500, 501, 502,
+    503, 504, 505, 513, 555, 580, 600, 603, 604, 606, 607, 608, 699,
 ];
 
 fn code_at(code: u16) -> usize {
@@ -232,7 +245,9 @@ impl PeerStatistics {
     /// Takes one of *calls_max* places for a call, or tells that all are taken.
     pub fn take_call(&self, calls_max: Option<u32>) -> bool {
         let max = calls_max.unwrap_or(u32::MAX);
-        self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| (calls < max).then(|| calls + 1)).is_ok()
+        self.calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| (calls < max).then(|| calls + 1))
+            .is_ok()
     }
 
     /// Gives a place back.

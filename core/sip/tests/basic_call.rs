@@ -19,17 +19,27 @@ use support::*;
 #[test]
 fn a_call_is_carried_and_leaves_one_record() {
     let mut world = World::new();
-    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c1", 1, "", &["X-Unknown:  kept ;as=is"], "v=0\r\n"));
+    let sent = world.receive(
+        A,
+        &request("INVITE", "sip:bob@b.example", "c1", 1, "", &["X-Unknown:  kept ;as=is"], "v=0\r\n"),
+    );
     assert_eq!(only(&sent, "SIP/2.0 100").to, A.parse().unwrap());
     let invite = only(&sent, "INVITE sip:bob@b.example SIP/2.0").clone();
     assert_eq!((invite.to, invite.listener), (B.parse().unwrap(), PEER));
     assert_eq!(invite.headers("Via").len(), 2);
-    assert!(invite.header("Via").starts_with("SIP/2.0/UDP 198.51.100.1:5060;branch=z9hG4bK"), "{}", invite.header("Via"));
+    assert!(
+        invite.header("Via").starts_with("SIP/2.0/UDP 198.51.100.1:5060;rport;branch=z9hG4bK"),
+        "{}",
+        invite.header("Via")
+    );
     assert_eq!(invite.header("Max-Forwards"), "69");
     assert!(invite.text.contains("X-Unknown:  kept ;as=is\r\n"), "unknown headers pass byte for byte");
     assert!(invite.text.ends_with("\r\n\r\nv=0\r\n"));
     let record_routes = invite.headers("Record-Route");
-    assert!(record_routes[0].contains("@198.51.100.1:5060;lr>") || record_routes[0] == "<sip:198.51.100.1:5060;lr>");
+    assert!(
+        record_routes[0].contains("@198.51.100.1:5060;lr>")
+            || record_routes[0] == "<sip:198.51.100.1:5060;lr>"
+    );
     assert!(record_routes[1].ends_with("@192.0.2.1:5060;lr>"), "{record_routes:?}");
 
     world.advance(300);
@@ -51,7 +61,18 @@ fn a_call_is_carried_and_leaves_one_record() {
     assert!(ack.headers("Route").is_empty(), "our Route values are gone: {}", ack.text);
 
     world.advance(60_000);
-    let bye = world.receive(A, &request("BYE", &target, "c1", 2, "tb", &[&route_lines[..], &["Reason: Q.850;cause=16"]].concat(), ""));
+    let bye = world.receive(
+        A,
+        &request(
+            "BYE",
+            &target,
+            "c1",
+            2,
+            "tb",
+            &[&route_lines[..], &["Reason: Q.850;cause=16"]].concat(),
+            "",
+        ),
+    );
     let bye = only(&bye, "BYE").clone();
     let done = world.receive(B, &respond(&bye, "200 OK", "", &[]));
     assert_eq!(only(&done, "SIP/2.0 200").to, A.parse().unwrap());
@@ -78,7 +99,8 @@ fn a_call_is_carried_and_leaves_one_record() {
 fn the_called_side_may_hang_up() {
     let mut world = World::new();
     let (invite, _) = answered_call(&mut world, "c2");
-    let lines: Vec<String> = invite.headers("Record-Route").iter().map(|value| format!("Route: {value}")).collect();
+    let lines: Vec<String> =
+        invite.headers("Record-Route").iter().map(|value| format!("Route: {value}")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let mut bye = from_side(B, "tb", "BYE", &format!("sip:alice@{A}"), "c2", 1, "fa", &lines, "");
     bye = bye.replace("From: \"Alice\" <sip:alice@a.example>;tag=tb", "From: <sip:bob@b.example>;tag=tb");

@@ -22,7 +22,8 @@ fn a_ringing_call_is_cancelled() {
     let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c1", 1, "", &[], ""));
     let invite = only(&sent, "INVITE").clone();
     world.receive(B, &respond(&invite, "180 Ringing", "tb", &[]));
-    let sent = world.receive(A, &request("CANCEL", "sip:bob@b.example", "c1", 1, "", &["Reason: SIP;cause=200"], ""));
+    let sent = world
+        .receive(A, &request("CANCEL", "sip:bob@b.example", "c1", 1, "", &["Reason: SIP;cause=200"], ""));
     assert_eq!(only(&sent, "SIP/2.0 200").header("CSeq"), "1 CANCEL");
     let cancel = only(&sent, "CANCEL sip:bob@b.example").clone();
     assert_eq!(cancel.header("Via"), invite.header("Via"), "the branch of the INVITE");
@@ -123,7 +124,7 @@ fn ringing_longer_than_timer_c_is_called_off() {
     world.advance(100_000);
     world.receive(B, &respond(&invite, "180 Ringing", "tb", &[]));
     assert!(world.advance(184_000).is_empty(), "a provisional response starts Timer C anew");
-    let sent = world.advance(2_000);
+    let sent = world.advance(1_200);
     let cancel = only(&sent, "CANCEL").clone();
     world.receive(B, &respond(&cancel, "200 OK", "tb", &[]));
     let sent = world.receive(B, &respond(&invite, "487 Request Terminated", "tb", &[]));

@@ -37,7 +37,8 @@ fn a_503_moves_the_call_to_the_next_peer() {
     let record = world.records()[0];
     assert_eq!(record.outcome, Outcome::Answered);
     assert_eq!(record.peer_out.as_deref(), Some("carrier_c"));
-    let tried: Vec<_> = record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
+    let tried: Vec<_> =
+        record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
     assert_eq!(tried, [("carrier_b", Some(503)), ("carrier_c", Some(200))]);
     world.assert_quiet();
 }
@@ -108,7 +109,8 @@ fn an_icmp_error_moves_the_call_on_at_once() {
     let sent = world.handle(Input::Unreachable { destination: B.parse().unwrap(), excerpt });
     let second = only(&sent, "INVITE").clone();
     assert_eq!(second.to, C.parse().unwrap());
-    let sent = world.handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: second.text.as_bytes() });
+    let sent =
+        world.handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: second.text.as_bytes() });
     only(&sent, "SIP/2.0 500");
     assert_eq!(world.records()[0].reason, Some("forward.unreachable"));
     world.receive(A, &request("ACK", "sip:bob@b.example", "c6", 1, "x", &[], ""));
@@ -120,8 +122,16 @@ fn a_forged_icmp_error_moves_nothing() {
     let mut world = World::new();
     let first = invited(&mut world, "c7");
     let forged = first.text.replace("z9hG4bK0", "z9hG4bK1");
-    assert!(world.handle(Input::Unreachable { destination: B.parse().unwrap(), excerpt: forged.as_bytes() }).is_empty());
-    assert!(world.handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: first.text.as_bytes() }).is_empty());
+    assert!(
+        world
+            .handle(Input::Unreachable { destination: B.parse().unwrap(), excerpt: forged.as_bytes() })
+            .is_empty()
+    );
+    assert!(
+        world
+            .handle(Input::Unreachable { destination: C.parse().unwrap(), excerpt: first.text.as_bytes() })
+            .is_empty()
+    );
 }
 
 #[test]

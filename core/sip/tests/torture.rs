@@ -6,6 +6,8 @@
 //! `Accept` means that the parser has nothing against the message. What the stages behind it say (416, 420, 483, no
 //! transaction) stands in the reason.
 
+#![allow(clippy::needless_raw_string_hashes)] // one form for all messages, quotes or not
+
 #[path = "torture/application.rs"]
 mod application;
 #[path = "torture/invalid.rs"]

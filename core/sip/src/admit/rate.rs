@@ -51,8 +51,7 @@ mod tests {
         let (bucket, rate) = (TokenBucket::default(), Rate::new(100, 10));
         let start = Time::from_millis(5_000);
         assert_eq!(taken(&bucket, rate, 50, start), 10);
-        let passed: usize =
-            (1..=1000).map(|ms| taken(&bucket, rate, 5, Time::from_millis(5_000 + ms))).sum();
+        let passed: usize = (1..=1000).map(|ms| taken(&bucket, rate, 5, Time::from_millis(5_000 + ms))).sum();
         assert_eq!(passed, 100);
     }
 

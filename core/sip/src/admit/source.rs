@@ -30,7 +30,9 @@ impl SourceTable {
         for (at, peer) in peers.iter().enumerate() {
             for (nth, source) in peer.sources.iter().enumerate() {
                 let place = format!("peers[{at}].sources[{nth}]");
-                let index = u16::try_from(at).map(PeerIndex).map_err(|_| SnapshotError::value(&place, "too many peers"))?;
+                let index = u16::try_from(at)
+                    .map(PeerIndex)
+                    .map_err(|_| SnapshotError::value(&place, "too many peers"))?;
                 table.add(source, index).map_err(|problem| SnapshotError::value(&place, problem))?;
             }
         }
@@ -40,10 +42,15 @@ impl SourceTable {
 
     fn add(&mut self, source: &str, peer: PeerIndex) -> Result<(), String> {
         let (address, length) = source.split_once('/').unwrap_or((source, ""));
-        let address: IpAddr = address.parse().map_err(|_| format!("\"{source}\" is no address or network"))?;
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("\"{source}\" is no address or network"))?;
         let address = address.to_canonical();
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        let length: u8 = if length.is_empty() { bits } else { length.parse().map_err(|_| format!("\"{source}\": no prefix length"))? };
+        let length: u8 = if length.is_empty() {
+            bits
+        } else {
+            length.parse().map_err(|_| format!("\"{source}\": no prefix length"))?
+        };
         if length > bits {
             return Err(format!("\"{source}\": prefix length above {bits}"));
         }
@@ -108,7 +115,8 @@ mod tests {
 
     #[test]
     fn the_longest_network_wins() {
-        let table = table(&[("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("10.1.2.3", 3), ("2001:db8::/32", 4)]).expect("loads");
+        let table = table(&[("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("10.1.2.3", 3), ("2001:db8::/32", 4)])
+            .expect("loads");
         assert_eq!(find(&table, "10.1.2.3"), Some(3));
         assert_eq!(find(&table, "10.1.9.9"), Some(2));
         assert_eq!(find(&table, "10.9.9.9"), Some(1));

@@ -30,12 +30,18 @@ impl BranchId {
     /// The branch of a request forwarded without state: the same for each retransmission (RFC 3261 §16.11).
     pub(crate) fn stateless(hasher: &KeyHasher, received_branch: &[u8], loop_hash: u32) -> Self {
         let fields = fields(STATELESS, 0, loop_hash);
-        Self { slot: STATELESS, number: 0, loop_hash, check: hasher.hash128(&[b"stateless", &fields, received_branch]) as u64 }
+        Self {
+            slot: STATELESS,
+            number: 0,
+            loop_hash,
+            check: hasher.hash128(&[b"stateless", &fields, received_branch]) as u64,
+        }
     }
 
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(COOKIE);
-        for byte in fields(self.slot, self.number, self.loop_hash).into_iter().chain(self.check.to_be_bytes()) {
+        for byte in fields(self.slot, self.number, self.loop_hash).into_iter().chain(self.check.to_be_bytes())
+        {
             out.push(HEX[usize::from(byte >> 4)]);
             out.push(HEX[usize::from(byte & 15)]);
         }
@@ -46,9 +52,9 @@ impl BranchId {
         let hex: &[u8; 42] = branch.strip_prefix(COOKIE)?.try_into().ok()?;
         let mut bytes = [0_u8; 21];
         for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte = pair.iter().try_fold(0_u8, |value, digit| {
-                Some(value << 4 | (*digit as char).to_digit(16)? as u8)
-            })?;
+            *byte = pair
+                .iter()
+                .try_fold(0_u8, |value, digit| Some(value << 4 | (*digit as char).to_digit(16)? as u8))?;
         }
         let index = u32::from_be_bytes(bytes[0..4].try_into().ok()?);
         let generation = u32::from_be_bytes(bytes[4..8].try_into().ok()?);
@@ -90,7 +96,10 @@ impl Border {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)] as char, HEX[usize::from(byte & 15)] as char]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [HEX[usize::from(byte >> 4)] as char, HEX[usize::from(byte & 15)] as char])
+        .collect()
 }
 
 #[cfg(test)]

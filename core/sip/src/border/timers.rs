@@ -48,7 +48,9 @@ impl Border {
                 | TimerKey::Cancel(id, ..)
                 | TimerKey::RingingTooLong(id)
                 | TimerKey::CancelUnanswered(id) => {
-                    self.with_context(id, scope, |border, context, scope| border.on_context_timer(id, context, key, scope));
+                    self.with_context(id, scope, |border, context, scope| {
+                        border.on_context_timer(id, context, key, scope)
+                    });
                 }
             }
         }
@@ -77,13 +79,20 @@ impl Border {
         self.invites -= usize::from(context.is_invite());
     }
 
-    fn on_context_timer(&mut self, id: SlotId, context: &mut RequestContext, key: TimerKey, scope: &mut Scope<'_>) {
+    fn on_context_timer(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        key: TimerKey,
+        scope: &mut Scope<'_>,
+    ) {
         match key {
             TimerKey::Server(_, timer) => self.on_server_timer(id, context, timer, scope),
             TimerKey::Branch(_, number, timer) => self.on_branch_timer(id, context, number, timer, scope),
             TimerKey::Cancel(_, number, timer) => self.on_cancel_timer(id, context, number, timer, scope),
             TimerKey::RingingTooLong(_) => {
-                if context.timer_c_at.is_some_and(|at| at <= scope.now.time) && context.final_status.is_none() {
+                if context.timer_c_at.is_some_and(|at| at <= scope.now.time) && context.final_status.is_none()
+                {
                     self.call_off(id, context, Reason::TimerC, None, scope);
                 }
             }
@@ -92,8 +101,15 @@ impl Border {
         }
     }
 
-    fn on_server_timer(&mut self, id: SlotId, context: &mut RequestContext, timer: Timer, scope: &mut Scope<'_>) {
-        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+    fn on_server_timer(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        timer: Timer,
+        scope: &mut Scope<'_>,
+    ) {
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
         let effect = match &mut context.server {
             Server::Invite(machine) => machine.on_timer(timer, &mut arm),
             Server::NonInvite(machine) => machine.on_timer(timer, &mut arm),
@@ -105,9 +121,20 @@ impl Border {
         }
     }
 
-    fn on_branch_timer(&mut self, id: SlotId, context: &mut RequestContext, number: u8, timer: Timer, scope: &mut Scope<'_>) {
+    fn on_branch_timer(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        timer: Timer,
+        scope: &mut Scope<'_>,
+    ) {
         let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
-        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let mut arm = Arm {
+            wheel: &mut self.wheel,
+            now: scope.now.time,
+            key: |timer| TimerKey::Branch(id, number, timer),
+        };
         let effect = match &mut branch.client {
             Client::Invite(machine) => machine.on_timer(timer, &mut arm),
             Client::NonInvite(machine) => machine.on_timer(timer, &mut arm),
@@ -122,10 +149,21 @@ impl Border {
         }
     }
 
-    fn on_cancel_timer(&mut self, id: SlotId, context: &mut RequestContext, number: u8, timer: Timer, scope: &mut Scope<'_>) {
+    fn on_cancel_timer(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        timer: Timer,
+        scope: &mut Scope<'_>,
+    ) {
         let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
         let Some(cancel) = &mut branch.cancel else { return };
-        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Cancel(id, number, timer) };
+        let mut arm = Arm {
+            wheel: &mut self.wheel,
+            now: scope.now.time,
+            key: |timer| TimerKey::Cancel(id, number, timer),
+        };
         if cancel.client.on_timer(timer, &mut arm) == ClientEffect::Resend {
             scope.out.send(branch.listener, branch.destination, &cancel.sent);
             self.count_resent(context, number);

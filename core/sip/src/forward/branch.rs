@@ -57,13 +57,18 @@ impl Border {
             }
             context.decision.next_target += 1;
             let peer = generation.snapshot.peer(target.peer);
-            let has_place = context
-                .places
-                .as_mut()
-                .is_none_or(|places| places.move_to(generation.statistics(target.peer), peer.limits.calls_max));
+            let has_place = context.places.as_mut().is_none_or(|places| {
+                places.move_to(generation.statistics(target.peer), peer.limits.calls_max)
+            });
             if !has_place {
                 is_full = true;
-                scope.step(Stage::Decide, Some(&peer.id), "full", || "as many calls as agreed".to_owned(), None);
+                scope.step(
+                    Stage::Decide,
+                    Some(&peer.id),
+                    "full",
+                    || "as many calls as agreed".to_owned(),
+                    None,
+                );
                 continue;
             }
             let Some(place) = peer.targets.get(target.target) else { continue };
@@ -119,8 +124,11 @@ impl Border {
         context.facts.orig_ioi = written.orig_ioi;
         context.facts.request_uri_out = Some(written.request_uri);
         let timers = context.generation.snapshot.peer(peer).timers;
-        let mut arm =
-            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let mut arm = Arm {
+            wheel: &mut self.wheel,
+            now: scope.now.time,
+            key: |timer| TimerKey::Branch(id, number, timer),
+        };
         let client = if context.is_invite() {
             Client::Invite(InviteClientTransaction::new(timers, false, &mut arm))
         } else {
@@ -129,7 +137,13 @@ impl Border {
         if context.is_invite() {
             self.restart_timer_c(id, context, scope);
         }
-        scope.step(Stage::Forward, Some(&context.generation.snapshot.peer(peer).id), "sent", || format!("to {destination}"), Some("RFC 3261 §16.6 (10)"));
+        scope.step(
+            Stage::Forward,
+            Some(&context.generation.snapshot.peer(peer).id),
+            "sent",
+            || format!("to {destination}"),
+            Some("RFC 3261 §16.6 (10)"),
+        );
         scope.out.send(listener, destination, &sent);
         self.shard_in(&context.generation, peer).request(Way::Sent, Method::from_bytes(method_bytes(&sent)));
         context.branches.push(Branch {
@@ -202,7 +216,14 @@ impl Border {
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
             let icid = self.draw_icid();
             let name = snapshot.node.name.as_str();
-            let charged = rewrite::apply_charging_to_request(&mut draft, &to.charging, from.trusted, &icid, name, trace);
+            let charged = rewrite::apply_charging_to_request(
+                &mut draft,
+                &to.charging,
+                from.trusted,
+                &icid,
+                name,
+                trace,
+            );
             written.icid = charged.icid;
             written.orig_ioi = to.charging.orig_ioi.clone().or_else(|| charged.orig_ioi.clone());
             written.orig_ioi_received = charged.orig_ioi;
@@ -225,14 +246,26 @@ impl Border {
         draft.prepend(HeaderId::Via, &via);
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
         draft.encode(out);
-        scope.step(Stage::Rewrite, Some(&to.id), "written", || format!("Request-URI {}", written.request_uri), Some("RFC 3261 §16.6"));
+        scope.step(
+            Stage::Rewrite,
+            Some(&to.id),
+            "written",
+            || format!("Request-URI {}", written.request_uri),
+            Some("RFC 3261 §16.6"),
+        );
         self.scratch = scratch;
         written
     }
 
     /// Record-Route with a sealed token; doubled when the request leaves from another address than it came to
     /// (RFC 5658), so that each side finds the address that it can reach on top of its route set.
-    fn record_route(&mut self, draft: &mut Draft<'_>, message: &Message<'_>, crossing: &Crossing<'_>, scope: &mut Scope<'_>) {
+    fn record_route(
+        &mut self,
+        draft: &mut Draft<'_>,
+        message: &Message<'_>,
+        crossing: &Crossing<'_>,
+        scope: &mut Scope<'_>,
+    ) {
         let snapshot = Arc::clone(&crossing.generation.snapshot);
         let nonce = self.draw_nonce();
         let ticket = Ticket {
@@ -248,19 +281,36 @@ impl Border {
         self.statistics().tokens_sealed.one();
         let mut value = Vec::with_capacity(192);
         rewrite::write_record_route(&mut value, &token, self.address_of(crossing.listener_in, &snapshot));
-        draft.prepend(HeaderId::RecordRoute, &value);
-        let (inside, outside) =
-            (self.address_of(crossing.listener_in, &snapshot), self.address_of(crossing.listener_out, &snapshot));
+        // Behind the Vias when it is the first: a datagram that ICMP gives back must show our branch early.
+        if draft.first(HeaderId::RecordRoute).is_none() {
+            draft.append_after(HeaderId::Via, HeaderId::RecordRoute, &value);
+        } else {
+            draft.prepend(HeaderId::RecordRoute, &value);
+        }
+        let (inside, outside) = (
+            self.address_of(crossing.listener_in, &snapshot),
+            self.address_of(crossing.listener_out, &snapshot),
+        );
         if inside != outside {
             value.clear();
             rewrite::write_record_route(&mut value, b"", outside);
             draft.prepend(HeaderId::RecordRoute, &value);
         }
-        scope.step(Stage::Rewrite, None, "record-routed", || "token sealed".to_owned(), Some("RFC 3261 §16.6 (4)"));
+        scope.step(
+            Stage::Rewrite,
+            None,
+            "record-routed",
+            || "token sealed".to_owned(),
+            Some("RFC 3261 §16.6 (4)"),
+        );
     }
 
     /// The address that others see for a listener.
-    pub(super) fn address_of(&self, listener: ListenerIndex, snapshot: &crate::snapshot::Snapshot) -> SocketAddr {
+    pub(super) fn address_of(
+        &self,
+        listener: ListenerIndex,
+        snapshot: &crate::snapshot::Snapshot,
+    ) -> SocketAddr {
         let configured = snapshot.listeners.get(listener.at());
         configured
             .and_then(|listener| listener.advertised)
@@ -268,7 +318,11 @@ impl Border {
             .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 
-    pub(crate) fn shard_in<'g>(&self, generation: &'g Generation, peer: PeerIndex) -> &'g crate::statistics::PeerShard {
+    pub(crate) fn shard_in<'g>(
+        &self,
+        generation: &'g Generation,
+        peer: PeerIndex,
+    ) -> &'g crate::statistics::PeerShard {
         generation.statistics(peer).shard(usize::from(self.worker))
     }
 
@@ -290,7 +344,11 @@ fn forms_dialog(method: Method<'_>) -> bool {
 
 /// Tells the caller's side from the called one when both are the same peer: a hash of the caller's tag.
 pub(super) fn caller_hash(message: &Message<'_>) -> u32 {
-    message.from().ok().and_then(|from| from.tag()).map_or(0, |tag| rewrite::peer_tag(&String::from_utf8_lossy(tag)))
+    message
+        .from()
+        .ok()
+        .and_then(|from| from.tag())
+        .map_or(0, |tag| rewrite::peer_tag(&String::from_utf8_lossy(tag)))
 }
 
 fn method_bytes(request: &[u8]) -> &[u8] {

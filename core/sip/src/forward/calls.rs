@@ -59,7 +59,12 @@ impl CallTable {
 
 impl Border {
     /// A 2xx to an initial INVITE went upstream: one call a dialog, however often the 2xx comes (CH-17).
-    pub(super) fn answered(&mut self, context: &mut RequestContext, response: &Message<'_>, scope: &mut Scope<'_>) {
+    pub(super) fn answered(
+        &mut self,
+        context: &mut RequestContext,
+        response: &Message<'_>,
+        scope: &mut Scope<'_>,
+    ) {
         let dialog = self.dialog_key(response);
         if self.calls.by_dialog.contains_key(&dialog) {
             return;
@@ -85,7 +90,12 @@ impl Border {
     }
 
     /// A 2xx to a request inside a dialog may move the end of the session (RFC 4028 §7.2).
-    pub(super) fn refresh_call(&mut self, context: &RequestContext, response: &Message<'_>, scope: &Scope<'_>) {
+    pub(super) fn refresh_call(
+        &mut self,
+        context: &RequestContext,
+        response: &Message<'_>,
+        scope: &Scope<'_>,
+    ) {
         if context.is_initial || session_interval(response).is_none() {
             return;
         }

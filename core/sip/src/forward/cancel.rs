@@ -39,7 +39,13 @@ impl Border {
         header: Option<Box<[u8]>>,
         scope: &mut Scope<'_>,
     ) {
-        scope.step(Stage::Forward, None, "called off", || reason.id().to_owned(), Some(reason.entry().clause));
+        scope.step(
+            Stage::Forward,
+            None,
+            "called off",
+            || reason.id().to_owned(),
+            Some(reason.entry().clause),
+        );
         context.cancelled = Some(Cancelled { reason, header });
         if !context.has_live_branch() {
             context.decision.is_parked = false;
@@ -55,7 +61,13 @@ impl Border {
     }
 
     /// Sends the CANCEL of one branch, once. Before a provisional response it must wait (RFC 3261 §9.1).
-    pub(super) fn send_cancel(&mut self, id: SlotId, context: &mut RequestContext, number: usize, scope: &mut Scope<'_>) {
+    pub(super) fn send_cancel(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: usize,
+        scope: &mut Scope<'_>,
+    ) {
         let generation = std::sync::Arc::clone(&context.generation);
         let reason = context.cancelled.as_ref().and_then(|cancelled| cancelled.header.as_deref());
         let Some(branch) = context.branches.get_mut(number) else { return };
@@ -70,8 +82,11 @@ impl Border {
         self.stored_index = index;
         let timers = generation.snapshot.peer(branch.peer).timers;
         let key = |timer| TimerKey::Cancel(id, number as u8, timer);
-        let client =
-            NonInviteClientTransaction::new(timers, false, &mut Arm { wheel: &mut self.wheel, now: scope.now.time, key });
+        let client = NonInviteClientTransaction::new(
+            timers,
+            false,
+            &mut Arm { wheel: &mut self.wheel, now: scope.now.time, key },
+        );
         scope.out.send(branch.listener, branch.destination, &sent);
         self.shard_in(&generation, branch.peer).request(Way::Sent, Method::Cancel);
         branch.cancel = Some(CancelBranch { client, sent: sent.into_boxed_slice() });
@@ -92,7 +107,12 @@ impl Border {
     }
 
     /// No final response after a CANCEL: the transaction counts as cancelled (RFC 3261 §9.1).
-    pub(crate) fn on_cancel_unanswered(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
+    pub(crate) fn on_cancel_unanswered(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        scope: &mut Scope<'_>,
+    ) {
         for branch in &mut context.branches {
             branch.is_abandoned |= !branch.has_final;
             branch.has_final = true;
@@ -104,7 +124,13 @@ impl Border {
     }
 
     /// One branch won: the others are called off (RFC 3261 §16.7 (10)).
-    pub(super) fn cancel_others(&mut self, id: SlotId, context: &mut RequestContext, winner: usize, scope: &mut Scope<'_>) {
+    pub(super) fn cancel_others(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        winner: usize,
+        scope: &mut Scope<'_>,
+    ) {
         for number in 0..context.branches.len() {
             if number != winner && context.is_invite() && context.branches[number].client.has_provisional() {
                 self.send_cancel(id, context, number, scope);

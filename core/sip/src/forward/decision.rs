@@ -29,7 +29,8 @@ impl Border {
         message: &Message<'_>,
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
-        context.decision.number = Uri::parse(context.request_uri()).ok().and_then(|uri| decide::global_number(&uri));
+        context.decision.number =
+            Uri::parse(context.request_uri()).ok().and_then(|uri| decide::global_number(&uri));
         self.decide(id, context, Some(message), scope)
     }
 
@@ -86,8 +87,16 @@ impl Border {
         scope: &mut Scope<'_>,
     ) -> LookUp {
         let service_of = &snapshot.enums[service.at()];
-        let Some(number) = context.decision.number.filter(|number| number.len() > usize::from(service_of.digits_min)) else {
-            scope.step(Stage::Decide, Some(&service_of.id), "skipped", || "no global number to look up".to_owned(), Some("RFC 6116 §3.7"));
+        let Some(number) =
+            context.decision.number.filter(|number| number.len() > usize::from(service_of.digits_min))
+        else {
+            scope.step(
+                Stage::Decide,
+                Some(&service_of.id),
+                "skipped",
+                || "no global number to look up".to_owned(),
+                Some("RFC 6116 §3.7"),
+            );
             return LookUp::Done;
         };
         context.decision.enum_service = Some(service);
@@ -102,11 +111,23 @@ impl Border {
         match self.questions.ask(body, id, scope.now.time, service_of.deadline) {
             Asked::New(question) => {
                 self.wheel.arm(question.deadline, TimerKey::Question(question.id));
-                scope.step(Stage::Decide, Some(&service_of.id), "asked", || format!("ENUM for {number}"), Some("RFC 6116"));
+                scope.step(
+                    Stage::Decide,
+                    Some(&service_of.id),
+                    "asked",
+                    || format!("ENUM for {number}"),
+                    Some("RFC 6116"),
+                );
                 scope.out.questions.push(question);
             }
             Asked::Joined => {
-                scope.step(Stage::Decide, Some(&service_of.id), "asked", || format!("{number} is being asked for already"), Some("ENUM-50"));
+                scope.step(
+                    Stage::Decide,
+                    Some(&service_of.id),
+                    "asked",
+                    || format!("{number} is being asked for already"),
+                    Some("ENUM-50"),
+                );
             }
             Asked::Full => {
                 take_answer(context, snapshot, &no_answer(CLASS_OVERLOAD), scope);
@@ -194,8 +215,14 @@ fn no_answer(class: &str) -> CachedAnswer {
     CachedAnswer { outcome: EnumOutcome::Failed, class: class.to_owned(), candidates: Vec::new() }
 }
 
-fn take_answer(context: &mut RequestContext, snapshot: &Snapshot, answer: &CachedAnswer, scope: &mut Scope<'_>) {
-    let candidates_max = context.decision.enum_service.map_or(1, |service| snapshot.enums[service.at()].candidates_max);
+fn take_answer(
+    context: &mut RequestContext,
+    snapshot: &Snapshot,
+    answer: &CachedAnswer,
+    scope: &mut Scope<'_>,
+) {
+    let candidates_max =
+        context.decision.enum_service.map_or(1, |service| snapshot.enums[service.at()].candidates_max);
     let decision = &mut context.decision;
     decision.enum_outcome = Some(answer.outcome);
     decision.enum_class = Some(answer.class.clone());

@@ -26,7 +26,8 @@ impl Border {
         routes: &OwnRoutes,
         scope: &mut Scope<'_>,
     ) -> Result<DialogRoute, Rejection> {
-        let (generation, upstream, route) = self.find_dialog_route(context.upstream, message, routes, scope)?;
+        let (generation, upstream, route) =
+            self.find_dialog_route(context.upstream, message, routes, scope)?;
         context.generation = generation;
         context.upstream = upstream;
         Ok(route)
@@ -49,7 +50,8 @@ impl Border {
         };
         self.statistics().tokens_opened.one();
         let sender_tag = peer_tag(&self.generation.snapshot.peer(sender).id);
-        let downstream_tag = other_side(ticket, sender_tag, message).ok_or_else(|| Rejection::new(Reason::WrongSide))?;
+        let downstream_tag =
+            other_side(ticket, sender_tag, message).ok_or_else(|| Rejection::new(Reason::WrongSide))?;
         let kept = self.generation_of(ticket.generation);
         let peers = |generation: &Arc<Generation>| {
             Some((generation.peer_by_tag(sender_tag)?, generation.peer_by_tag(downstream_tag)?))
@@ -64,7 +66,13 @@ impl Border {
         };
         let destination = next_hop(&generation, downstream, message, routes.count)
             .ok_or_else(|| Rejection::new(Reason::Unreachable))?;
-        scope.step(Stage::Decide, Some(&generation.snapshot.peer(downstream).id), "token", || format!("dialog continues to {destination}"), Some("RFC 3261 §16.4"));
+        scope.step(
+            Stage::Decide,
+            Some(&generation.snapshot.peer(downstream).id),
+            "token",
+            || format!("dialog continues to {destination}"),
+            Some("RFC 3261 §16.4"),
+        );
         Ok((generation, upstream, DialogRoute { downstream, destination, own_routes: routes.count }))
     }
 
@@ -116,7 +124,13 @@ impl Border {
         };
         let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
         self.write_request(message, request, &crossing, &mut bytes, scope);
-        scope.step(Stage::Forward, None, "sent", || format!("ACK to {}", route.destination), Some("RFC 3261 §16.11"));
+        scope.step(
+            Stage::Forward,
+            None,
+            "sent",
+            || format!("ACK to {}", route.destination),
+            Some("RFC 3261 §16.11"),
+        );
         scope.out.send(listener_out, route.destination, &bytes);
         self.shard_in(&generation, route.downstream).request(Way::Sent, Method::Ack);
     }
@@ -138,8 +152,14 @@ fn other_side(ticket: &Ticket, sender: u32, message: &Message<'_>) -> Option<u32
 ///
 /// A Contact or Record-Route is what the far side wrote: it must not be able to aim our datagrams at anybody else, and a
 /// host name in it would take a question, which requests inside dialogs never wait for.
-fn next_hop(generation: &Generation, downstream: PeerIndex, message: &Message<'_>, own_routes: usize) -> Option<SocketAddr> {
-    let route = message.values(HeaderId::Route).nth(own_routes).and_then(|value| NameAddr::parse(value.value).ok());
+fn next_hop(
+    generation: &Generation,
+    downstream: PeerIndex,
+    message: &Message<'_>,
+    own_routes: usize,
+) -> Option<SocketAddr> {
+    let route =
+        message.values(HeaderId::Route).nth(own_routes).and_then(|value| NameAddr::parse(value.value).ok());
     let uri = match route {
         Some(route) => Uri::parse(route.uri).ok(),
         None => message.request().and_then(|request| Uri::parse(request.uri).ok()),

@@ -71,7 +71,11 @@ impl Border {
             answer_ms: None,
             end_ms: scope.now.unix_ms,
             released_by: None,
-            release_reason: context.cancelled.as_ref().and_then(|cancelled| cancelled.header.as_deref()).map(text),
+            release_reason: context
+                .cancelled
+                .as_ref()
+                .and_then(|cancelled| cancelled.header.as_deref())
+                .map(text),
             generation: snapshot.generation,
         };
         let is_trusted = snapshot.agreement(context.upstream).trusted;

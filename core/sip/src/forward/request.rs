@@ -28,10 +28,18 @@ impl Border {
         received: Received,
         scope: &mut Scope<'_>,
     ) {
-        let Some(peer) = received.peer else { return self.on_unknown_source(message, request, received, scope) };
+        let Some(peer) = received.peer else {
+            return self.on_unknown_source(message, request, received, scope);
+        };
         let snapshot = std::sync::Arc::clone(&self.generation.snapshot);
         self.peer_shard(peer).request(Way::Received, request.method);
-        scope.step(Stage::Admit, Some(&snapshot.peer(peer).id), "admitted", || format!("source {}", received.source.ip()), None);
+        scope.step(
+            Stage::Admit,
+            Some(&snapshot.peer(peer).id),
+            "admitted",
+            || format!("source {}", received.source.ip()),
+            None,
+        );
         if let Err(fault) = parse::check(message, &snapshot.limits) {
             let rejection = Rejection::new(fault.reason);
             return self.refuse(message, request, received, &rejection, &fault.to_string(), scope);
@@ -129,7 +137,9 @@ impl Border {
             return Ok(());
         }
         if self.is_draining {
-            return Err(Rejection::new(Reason::Draining).with_header("Retry-After", DRAINING_RETRY_AFTER.to_vec()));
+            return Err(
+                Rejection::new(Reason::Draining).with_header("Retry-After", DRAINING_RETRY_AFTER.to_vec())
+            );
         }
         if is_emergency(request.uri) {
             return Ok(());
@@ -158,13 +168,23 @@ impl Border {
             return self.on_ack_to_success(message, received, peer, scope);
         }
         self.with_context(id, scope, |border, context, scope| {
-            let mut arm = Arm { wheel: &mut border.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+            let mut arm = Arm {
+                wheel: &mut border.wheel,
+                now: scope.now.time,
+                key: |timer| TimerKey::Server(id, timer),
+            };
             let effect = match (&mut context.server, is_ack) {
                 (Server::Invite(machine), true) => machine.on_ack(&mut arm),
                 (Server::Invite(machine), false) => machine.on_request_retransmission(),
                 (Server::NonInvite(machine), _) => machine.on_request_retransmission(),
             };
-            scope.step(Stage::Transaction, None, if is_ack { "acknowledged" } else { "absorbed" }, || "known request".to_owned(), None);
+            scope.step(
+                Stage::Transaction,
+                None,
+                if is_ack { "acknowledged" } else { "absorbed" },
+                || "known request".to_owned(),
+                None,
+            );
             if !is_ack {
                 border.peer_shard_of(context).retransmission(Way::Received);
             }
@@ -194,12 +214,20 @@ impl Border {
         };
         self.server_keys.insert(key, id);
         self.invites += usize::from(request.method == Method::Invite);
-        scope.step(Stage::Transaction, None, "created", || format!("{} server transaction", request.method.as_str()), Some("RFC 3261 §17.2"));
+        scope.step(
+            Stage::Transaction,
+            None,
+            "created",
+            || format!("{} server transaction", request.method.as_str()),
+            Some("RFC 3261 §17.2"),
+        );
         let context = self.new_context(id, key, message, request, received, peer, scope);
         if let Some(slot) = self.contexts.get_mut(id) {
             *slot = Some(Box::new(context));
         }
-        self.with_context(id, scope, |border, context, scope| border.begin(id, context, message, request, scope));
+        self.with_context(id, scope, |border, context, scope| {
+            border.begin(id, context, message, request, scope)
+        });
     }
 
     #[allow(clippy::too_many_arguments)] // the facts of one arrival
@@ -214,7 +242,8 @@ impl Border {
         scope: &Scope<'_>,
     ) -> RequestContext {
         let timers = self.generation.snapshot.peer(upstream).timers;
-        let mut arm = Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        let mut arm =
+            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
         let server = if request.method == Method::Invite {
             Server::Invite(InviteServerTransaction::new(timers, false, &mut arm))
         } else {
@@ -280,7 +309,13 @@ impl Border {
         if self.is_loop(message, request) {
             return Err(Rejection::new(Reason::Loop));
         }
-        scope.step(Stage::Screen, Some(&agreement.id), "passed", || "method, hops, options, sizes".to_owned(), Some("RFC 3261 §16.3"));
+        scope.step(
+            Stage::Screen,
+            Some(&agreement.id),
+            "passed",
+            || "method, hops, options, sizes".to_owned(),
+            Some("RFC 3261 §16.3"),
+        );
         if !context.is_initial {
             context.dialog_route = Some(self.dialog_route(context, message, &routes, scope)?);
             return self.forward_in_dialog(id, context, message, scope);
@@ -293,7 +328,8 @@ impl Border {
             let limits = generation.snapshot.peer(context.upstream).limits;
             let calls_max = if is_emergency(request.uri) { None } else { limits.calls_max };
             let statistics = generation.statistics(context.upstream);
-            let places = CallPlaces::take(usize::from(self.worker), context.direction(), statistics, calls_max);
+            let places =
+                CallPlaces::take(usize::from(self.worker), context.direction(), statistics, calls_max);
             context.places = Some(places.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);
         }
         self.start_decision(id, context, message, scope)
@@ -304,7 +340,9 @@ impl Border {
         let mut hash = None;
         message.values(HeaderId::Via).any(|value| {
             let branch = crate::message::Via::parse(value.value).ok().and_then(|via| via.branch());
-            let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else { return false };
+            let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else {
+                return false;
+            };
             ours.loop_hash == *hash.get_or_insert_with(|| self.loop_hash(message, request))
         })
     }
@@ -320,7 +358,9 @@ impl Border {
     pub(crate) fn own_routes(&self, message: &Message<'_>) -> OwnRoutes {
         let mut routes = OwnRoutes::default();
         for value in message.values(HeaderId::Route) {
-            let Ok(uri) = NameAddr::parse(value.value).and_then(|address| Uri::parse(address.uri)) else { break };
+            let Ok(uri) = NameAddr::parse(value.value).and_then(|address| Uri::parse(address.uri)) else {
+                break;
+            };
             if routes.count == 0 {
                 routes.has_orig = uri.params.get(b"orig").is_some();
             }
@@ -348,7 +388,8 @@ impl Border {
     }
 
     fn is_own_address(&self, address: SocketAddr, snapshot: &Snapshot) -> bool {
-        self.listeners.contains(&address) || snapshot.listeners.iter().any(|listener| listener.advertised == Some(address))
+        self.listeners.contains(&address)
+            || snapshot.listeners.iter().any(|listener| listener.advertised == Some(address))
     }
 
     fn is_for_us(&self, request_uri: &[u8]) -> bool {

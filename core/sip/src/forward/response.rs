@@ -17,7 +17,13 @@ use crate::transaction::{ClientEffect, SlotId};
 use super::{BestResponse, Client, RequestContext};
 
 impl Border {
-    pub(crate) fn on_response(&mut self, message: &Message<'_>, status: u16, received: Received, scope: &mut Scope<'_>) {
+    pub(crate) fn on_response(
+        &mut self,
+        message: &Message<'_>,
+        status: u16,
+        received: Received,
+        scope: &mut Scope<'_>,
+    ) {
         if parse::check(message, &self.generation.snapshot.limits).is_err() {
             self.statistics().dropped_messages.one();
             return;
@@ -40,7 +46,13 @@ impl Border {
         if !is_found {
             // RFC 6026 §8.2: a response without a transaction is not passed on.
             self.statistics().stray_responses.one();
-            scope.step(Stage::Transaction, None, "dropped", || "no such client transaction".to_owned(), Some("RFC 6026 §8.2"));
+            scope.step(
+                Stage::Transaction,
+                None,
+                "dropped",
+                || "no such client transaction".to_owned(),
+                Some("RFC 6026 §8.2"),
+            );
         }
     }
 
@@ -54,14 +66,19 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
-        let mut arm =
-            Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Branch(id, number, timer) };
+        let mut arm = Arm {
+            wheel: &mut self.wheel,
+            now: scope.now.time,
+            key: |timer| TimerKey::Branch(id, number, timer),
+        };
         let effect = match &mut branch.client {
             Client::Invite(machine) => machine.on_response(status, &mut arm),
             Client::NonInvite(machine) => machine.on_response(status, &mut arm),
         };
         match effect {
-            ClientEffect::Pass if status < 200 => self.on_provisional(id, context, number, message, status, scope),
+            ClientEffect::Pass if status < 200 => {
+                self.on_provisional(id, context, number, message, status, scope)
+            }
             ClientEffect::Pass => self.on_final(id, context, number, message, status, scope),
             ClientEffect::PassAndAck => {
                 self.acknowledge(context, number, message, scope);
@@ -82,11 +99,19 @@ impl Border {
     }
 
     /// The ACK of a failure, made from the INVITE that was sent (RFC 3261 §17.1.1.3).
-    fn acknowledge(&mut self, context: &RequestContext, number: u8, response: &Message<'_>, scope: &mut Scope<'_>) {
+    fn acknowledge(
+        &mut self,
+        context: &RequestContext,
+        number: u8,
+        response: &Message<'_>,
+        scope: &mut Scope<'_>,
+    ) {
         let Some(branch) = context.branches.get(usize::from(number)) else { return };
         let mut index = std::mem::take(&mut self.stored_index);
         if let Ok(sent) = parse::parse(&branch.sent, &context.generation.snapshot.limits, &mut index) {
-            scope.out.send_with(branch.listener, branch.destination, |arena| rewrite::write_ack(&sent, response, arena));
+            scope.out.send_with(branch.listener, branch.destination, |arena| {
+                rewrite::write_ack(&sent, response, arena)
+            });
             self.shard_in(&context.generation, branch.peer).request(Way::Sent, Method::Ack);
         }
         self.stored_index = index;
@@ -143,7 +168,10 @@ impl Border {
         if status < 300 {
             return self.on_success(id, context, at, message, status, scope);
         }
-        self.consider(context, BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason: None });
+        self.consider(
+            context,
+            BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason: None },
+        );
         let is_retriable = context.decision.failover_statuses.contains(&status);
         self.next_or_finish(id, context, is_retriable, scope);
     }
@@ -186,7 +214,13 @@ impl Border {
         let at = usize::from(number);
         let Some(branch) = context.branches.get_mut(at) else { return };
         branch.has_final = true;
-        scope.step(Stage::Forward, None, "failed", || format!("{}: {}", branch.destination, reason.id()), Some(reason.entry().clause));
+        scope.step(
+            Stage::Forward,
+            None,
+            "failed",
+            || format!("{}: {}", branch.destination, reason.id()),
+            Some(reason.entry().clause),
+        );
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.reason = Some(reason.id());
         }
@@ -196,7 +230,13 @@ impl Border {
         self.next_or_finish(id, context, true, scope);
     }
 
-    fn next_or_finish(&mut self, id: SlotId, context: &mut RequestContext, is_retriable: bool, scope: &mut Scope<'_>) {
+    fn next_or_finish(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        is_retriable: bool,
+        scope: &mut Scope<'_>,
+    ) {
         if context.final_status.is_some() || context.has_live_branch() {
             return;
         }
@@ -219,7 +259,12 @@ impl Border {
     }
 
     /// Sends the best response upstream; what must not cross becomes an answer of our own.
-    pub(crate) fn finish_with_best(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
+    pub(crate) fn finish_with_best(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        scope: &mut Scope<'_>,
+    ) {
         let Some(best) = context.best.take() else { return };
         if context.final_status.is_some() {
             return;
@@ -237,7 +282,8 @@ impl Border {
             self.pass_response(id, context, best.branch, &message, best.status, scope);
         }
         self.stored_index = index;
-        let outcome = if called_off == Some(Reason::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
+        let outcome =
+            if called_off == Some(Reason::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
         self.write_record(context, best.status, called_off, outcome, scope);
     }
 
@@ -253,7 +299,9 @@ impl Border {
         if [&b"SIP/"[..], b"ACK ", b"CANCEL "].iter().any(|start| excerpt.starts_with(start)) {
             return;
         }
-        let Some(branch) = branch_in(excerpt).and_then(|branch| BranchId::read(&self.hasher, branch)) else { return };
+        let Some(branch) = branch_in(excerpt).and_then(|branch| BranchId::read(&self.hasher, branch)) else {
+            return;
+        };
         self.with_context(branch.slot, scope, |border, context, scope| {
             let Some(own) = context.branches.get_mut(usize::from(branch.number)) else { return };
             let effect = match &mut own.client {
@@ -308,7 +356,10 @@ mod tests {
 
     #[test]
     fn the_branch_of_a_returned_datagram_is_found_even_when_cut() {
-        assert_eq!(branch_in(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKab;x"), Some(&b"z9hG4bKab"[..]));
+        assert_eq!(
+            branch_in(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKab;x"),
+            Some(&b"z9hG4bKab"[..])
+        );
         assert_eq!(branch_in(b"INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;bran"), None);
     }
 }

@@ -20,7 +20,12 @@ type HeaderList<'a> = smallvec::SmallVec<[(&'a str, &'a [u8]); 2]>;
 
 impl Border {
     /// 100 Trying (RFC 3261 §17.2.1; late for non-INVITE: RFC 4320 §4.1).
-    pub(crate) fn send_trying(&mut self, context: &mut RequestContext, message: Option<&Message<'_>>, scope: &mut Scope<'_>) {
+    pub(crate) fn send_trying(
+        &mut self,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        scope: &mut Scope<'_>,
+    ) {
         self.write_own(context, message, 100, "Trying", &[], scope);
         let method = context.method();
         self.peer_shard_of(context).response(Way::Sent, method, 100);
@@ -83,7 +88,13 @@ impl Border {
             self.write_own(context, Some(message), 200, "OK", &headers, scope);
             self.send_written(context, 200, scope);
         }
-        scope.step(Stage::Forward, None, "answered", || "OPTIONS for this border".to_owned(), Some("RFC 3261 §11.2"));
+        scope.step(
+            Stage::Forward,
+            None,
+            "answered",
+            || "OPTIONS for this border".to_owned(),
+            Some("RFC 3261 §11.2"),
+        );
     }
 
     fn reason_header(&self, context: &RequestContext, reason: Reason) -> Option<String> {
@@ -134,7 +145,13 @@ impl Border {
     }
 
     /// INVARIANT: says yes once per server transaction for a final response (and for each 2xx to an INVITE).
-    fn take_final(&mut self, id: SlotId, context: &mut RequestContext, status: u16, scope: &Scope<'_>) -> bool {
+    fn take_final(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        status: u16,
+        scope: &Scope<'_>,
+    ) -> bool {
         let mut arm =
             Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
         let may = match &mut context.server {
@@ -149,7 +166,13 @@ impl Border {
     }
 
     /// Nobody answered a non-INVITE in time: say nothing, ever (RFC 4320 §4.2), and end.
-    pub(super) fn give_up(&mut self, id: SlotId, context: &mut RequestContext, reason: Reason, scope: &mut Scope<'_>) {
+    pub(super) fn give_up(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        reason: Reason,
+        scope: &mut Scope<'_>,
+    ) {
         let mut arm =
             Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
         if let Server::NonInvite(machine) = &mut context.server {
@@ -187,10 +210,17 @@ impl Border {
         self.write_response_upstream(context, number, response, &mut bytes, scope);
         let method = context.method();
         self.peer_shard_of(context).response(Way::Sent, method, status);
-        scope.step(Stage::Forward, None, "passed", || format!("{status} to {}", context.arrival.reply_to), Some("RFC 3261 §16.7"));
+        scope.step(
+            Stage::Forward,
+            None,
+            "passed",
+            || format!("{status} to {}", context.arrival.reply_to),
+            Some("RFC 3261 §16.7"),
+        );
         scope.out.send(context.arrival.listener, context.arrival.reply_to, &bytes);
         // A 2xx to an INVITE is repeated by the far side, not by us (RFC 6026 §7.1).
-        context.last_sent = if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };
+        context.last_sent =
+            if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };
     }
 
     fn write_response_upstream(

@@ -35,10 +35,10 @@ mod tests {
 
     #[test]
     fn number_and_method_are_read_across_folds_and_zeros() {
-        let cseq = CSeq::parse(b"0009\r\n  INVITE").unwrap();
+        let cseq = CSeq::parse(b"0009\r\n  INVITE").expect("a CSeq");
         assert_eq!((cseq.number, cseq.method), (9, Method::Invite));
-        assert_eq!(CSeq::parse(b"2147483647 BYE").unwrap().number, 2_147_483_647);
-        assert_eq!(CSeq::parse(b"0 X!").unwrap().method, Method::Other(b"X!"));
+        assert_eq!(CSeq::parse(b"2147483647 BYE").expect("a CSeq").number, 2_147_483_647);
+        assert_eq!(CSeq::parse(b"0 X!").expect("a CSeq").method, Method::Other(b"X!"));
     }
 
     #[test]

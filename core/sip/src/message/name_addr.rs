@@ -73,3 +73,64 @@ impl<'a> NameAddr<'a> {
         self.params.value(b"tag")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_an_address_is_read() {
+        let read = |value: &'static str| {
+            let address = NameAddr::parse(value.as_bytes()).expect("an address");
+            (address.display, address.uri, address.tag(), address.bracketed)
+        };
+        assert_eq!(read("sip:a@h;tag=1"), (&b""[..], &b"sip:a@h"[..], Some(&b"1"[..]), false));
+        assert_eq!(read("<sip:a@h;lr>;tag=1"), (&b""[..], &b"sip:a@h;lr"[..], Some(&b"1"[..]), true));
+        assert_eq!(read("Al B.<sip:a@h>"), (&b"Al B."[..], &b"sip:a@h"[..], None, true));
+        assert_eq!(
+            read("\"A, \\\"<x>\\\"\"<sip:a@h>"),
+            (&b"A, \\\"<x>\\\""[..], &b"sip:a@h"[..], None, true)
+        );
+        assert_eq!(
+            read("\"\" \r\n < sip:a@h >\r\n ; TAG\t= 2 "),
+            (&b""[..], &b"sip:a@h"[..], Some(&b"2"[..]), true)
+        );
+        assert_eq!(read("<tel:+44;x=y>;z=\"a>b;tag=3\""), (&b""[..], &b"tel:+44;x=y"[..], None, true));
+        assert_eq!(read("\u{41f} <sip:a@h>").0, "\u{41f}".as_bytes());
+    }
+
+    #[test]
+    fn a_value_that_two_readers_could_cut_differently_is_refused() {
+        for bad in [
+            "",
+            " ",
+            "<>",
+            "< >",
+            "<sip:a@h",
+            "sip:a@h>",
+            "\"A <sip:a@h>",
+            "\"A\"",
+            "\"A\" sip:a@h",
+            "\"A\" B <sip:a@h>",
+            "A, B <sip:a@h>",
+            "A; B <sip:a@h>",
+            "A \" <sip:a@h>",
+            "<sip:a@h> x",
+            "<sip:a@h>, <sip:b@h>",
+            "<sip:a@h>>",
+            "sip:a@h, sip:b@h",
+            "sip:a@h sip:b@h",
+            "<sip:a@h sip:b@h>",
+            "<sip:a@h>;",
+            "<sip:a@h>;;tag=1",
+            "<sip:a@h>;tag",
+            "<sip:a@h>;tag=",
+            "<sip:a@h>;tag=1;tag=2",
+            "<sip:a@h>;x=\"y",
+            ";tag=1",
+            "<sip:a\0@h>",
+        ] {
+            assert!(NameAddr::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -225,3 +225,159 @@ pub(crate) fn parse_ip(host: &[u8]) -> Option<IpAddr> {
     }
     Ipv6Addr::from_str(&repaired).ok().map(IpAddr::V6)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri<'_> {
+        Uri::parse(text.as_bytes()).expect("a URI")
+    }
+
+    #[test]
+    fn a_sip_uri_is_cut_into_all_its_parts() {
+        let uri = uri("SIPS:ivan;x=1:secret@edge.alpha.example:5061;lr;maddr=192.0.2.1?Subject=a&x=y");
+        assert_eq!((uri.scheme, uri.kind), (&b"SIPS"[..], UriKind::Sips));
+        assert_eq!(uri.user, Some(&b"ivan;x=1"[..]));
+        assert_eq!(uri.password, Some(&b"secret"[..]));
+        assert_eq!((uri.host, uri.port), (&b"edge.alpha.example"[..], Some(5061)));
+        assert!(uri.params.has(b"lr"));
+        assert_eq!(uri.params.value(b"MADDR"), Some(&b"192.0.2.1"[..]));
+        assert_eq!(uri.headers, Some(&b"Subject=a&x=y"[..]));
+    }
+
+    #[test]
+    fn a_host_of_any_length_needs_no_user() {
+        for length in 1..=255 {
+            let text = format!("sip:{}", "h".repeat(length));
+            let uri = uri(&text);
+            assert_eq!((uri.user, uri.host.len(), uri.port), (None, length, None));
+            assert!(uri.params.is_empty() && uri.headers.is_none());
+        }
+    }
+
+    #[test]
+    fn separators_before_the_at_sign_belong_to_the_user() {
+        let uri = uri("sip:a?b/c;d=%40&e=+$,f@beta.example");
+        assert_eq!(uri.user, Some(&b"a?b/c;d=%40&e=+$,f"[..]));
+        assert_eq!(uri.host, b"beta.example");
+    }
+
+    #[test]
+    fn ports_end_at_65535() {
+        assert_eq!(uri("sip:h:0").port, Some(0));
+        assert_eq!(uri("sip:h:65535").port, Some(65_535));
+        assert_eq!(uri("sip:h:00005060").port, Some(5060));
+        for port in ["", "65536", "4294967296", "18446744073709551616", "-1", "+5060", "50 60", "5060x", "x"]
+        {
+            assert!(Uri::parse(format!("sip:h:{port}").as_bytes()).is_err(), "{port}");
+        }
+    }
+
+    #[test]
+    fn ipv6_needs_brackets_and_must_be_an_address() {
+        let good = uri("sip:a@[2001:db8::1]:5070;lr");
+        assert_eq!((good.host, good.port), (&b"[2001:db8::1]"[..], Some(5070)));
+        assert_eq!(good.host_is_ip(), Some("2001:db8::1".parse().expect("an address")));
+        assert_eq!(uri("sip:[2001:db8::1:5070]").port, None);
+        assert_eq!(
+            uri("sip:[::ffff:192.0.2.1]").host_is_ip(),
+            Some("::ffff:192.0.2.1".parse().expect("an address"))
+        );
+        assert_eq!(
+            uri("sip:[2001:db8:::192.0.2.1]").host_is_ip(),
+            Some("2001:db8::192.0.2.1".parse().expect("an address"))
+        );
+        assert_eq!(uri("sip:192.0.2.1").host_is_ip(), Some("192.0.2.1".parse().expect("an address")));
+        assert_eq!(uri("sip:192.0.2.256").host_is_ip(), None); // a host name then, as far as the grammar goes
+        for bad in [
+            "sip:2001:db8::1",
+            "sip:[2001:db8::1",
+            "sip:[]",
+            "sip:[192.0.2.1]",
+            "sip:[1:2:3]",
+            "sip:[::1]x",
+            "sip:[::1]:",
+            "sip:[::g]",
+            "sip:[1:::2:::3]",
+            "sip:[fe80::1%25eth0]",
+            "sip:]",
+            "sip:[",
+        ] {
+            assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_come_from_tel_and_from_user_phone() {
+        let tel = uri("tel:+44-20-7946-0123;isub=1;phone-context=x");
+        assert_eq!((tel.kind, tel.number()), (UriKind::Tel, Some(&b"+44-20-7946-0123"[..])));
+        assert_eq!(tel.number_params().value(b"isub"), Some(&b"1"[..]));
+        let sip = uri("sip:+442079460123;npdi;rn=+44@beta.example;user=Phone");
+        assert!(sip.is_user_phone());
+        assert_eq!(sip.number(), Some(&b"+442079460123"[..]));
+        assert_eq!(sip.number_params().value(b"rn"), Some(&b"+44"[..]));
+        let not_phone = uri("sip:+442079460123@beta.example;user=ip");
+        assert_eq!((not_phone.number(), not_phone.number_params().is_empty()), (None, true));
+        assert_eq!(uri("sip:beta.example;user=phone").number(), None);
+        assert!(!uri("tel:*21#;phone-context=beta.example").is_user_phone());
+        for bad in [
+            "tel:",
+            "tel:;isub=1",
+            "tel:+",
+            "tel:-.-",
+            "tel:++44",
+            "tel:44+1",
+            "tel:hello",
+            "tel:+44 20",
+            "tel:+44,20",
+        ] {
+            assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_stay_opaque() {
+        let urn = uri("urn:service:sos.police");
+        assert_eq!((urn.kind, urn.opaque, urn.host), (UriKind::Urn, &b"service:sos.police"[..], &b""[..]));
+        assert_eq!(uri("soap.beep://h:605").kind, UriKind::Other);
+        assert_eq!(uri("x+y-1.z:any@thing").opaque, b"any@thing");
+    }
+
+    #[test]
+    fn broken_uris_are_refused() {
+        for bad in [
+            "",
+            ":",
+            "sip",
+            "sip:",
+            "sips:",
+            "urn:",
+            "x:",
+            "1sip:h",
+            "s p:h",
+            "<sip:h>",
+            "sip:<h>",
+            "sip:\"h\"",
+            "sip:a b@h",
+            "sip:@h",
+            "sip::pw@h",
+            "sip:a@",
+            "sip:a@;lr",
+            "sip:a@?x=y",
+            "sip:a@b@c",
+            "sip:a@b;x=@c",
+            "sip::5060",
+            "sip:;lr",
+            "sip:h/x",
+            "sip:h,x",
+            "sip:a@h\u{e9}",
+            "sip:\0@h",
+            "sip:h\r\n",
+            "sip:h\tx",
+            "alan@beta.example",
+        ] {
+            assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

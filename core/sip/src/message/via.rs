@@ -91,3 +91,69 @@ fn behind_slash(rest: &[u8]) -> Result<&[u8], SyntaxError> {
         _ => Err(SyntaxError("Via must begin with SIP/2.0/ and a transport")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn via(value: &str) -> Via<'_> {
+        Via::parse(value.as_bytes()).expect("a Via")
+    }
+
+    #[test]
+    fn blanks_and_folds_may_stand_anywhere() {
+        let via = via(
+            "sip /\t2.0\r\n / UDP \r\n  pc.alpha.example  :  5070 ; Branch\r\n = z9hG4bK1 ;rport; received=192.0.2.9 ",
+        );
+        assert_eq!((via.transport, via.host, via.port), (&b"UDP"[..], &b"pc.alpha.example"[..], Some(5070)));
+        assert_eq!(via.branch(), Some(&b"z9hG4bK1"[..]));
+        assert_eq!(via.rport(), Some(None));
+        assert_eq!(via.received_ip(), Some("192.0.2.9".parse().expect("an address")));
+        assert_eq!(via.maddr(), None);
+    }
+
+    #[test]
+    fn received_may_have_brackets_or_not() {
+        let address = Some("2001:db8::5:ff".parse().expect("an address"));
+        let bracketed = via("SIP/2.0/TLS [2001:db8::1]:5061;received=[2001:db8::5:ff];rport=5071");
+        assert_eq!((bracketed.received_ip(), bracketed.rport()), (address, Some(Some(5071))));
+        assert_eq!(bracketed.host_is_ip(), Some("2001:db8::1".parse().expect("an address")));
+        assert_eq!(via("SIP/2.0/UDP h;received=2001:db8::5:ff").received_ip(), address);
+        assert_eq!(via("SIP/2.0/UDP h;received=nonsense").received_ip(), None);
+        assert_eq!(via("SIP/2.0/UDP h;rport=65536").rport(), Some(None));
+    }
+
+    #[test]
+    fn what_a_response_could_not_follow_is_refused() {
+        for bad in [
+            "",
+            "SIP",
+            "SIP/2.0",
+            "SIP/2.0/",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/2.0/UDPh",
+            "SIP/2.0/UDP ;branch=1",
+            "SIP/7.0/UDP h",
+            "SIP/2.0//UDP h",
+            "HTTP/2.0/UDP h",
+            "SIP/2.0 UDP h",
+            "SIP/2.0/UDP h:",
+            "SIP/2.0/UDP h:65536",
+            "SIP/2.0/UDP h:-1",
+            "SIP/2.0/UDP h:5060x",
+            "SIP/2.0/UDP h;;",
+            "SIP/2.0/UDP h;branch",
+            "SIP/2.0/UDP h;branch=",
+            "SIP/2.0/UDP h;branch=1;branch=2",
+            "SIP/2.0/UDP h i",
+            "SIP/2.0/UDP [::1",
+            "SIP/2.0/UDP ::1",
+            "SIP/2.0/UDP [h]",
+            "SIP/2.0/UDP h,",
+            "SIP/2.0/UDP h;x=\"y",
+        ] {
+            assert!(Via::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -38,3 +38,41 @@ fn value_of(line: &[u8]) -> Option<&[u8]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_header_is_found() {
+        for head in [
+            "Call-ID: a@b\r\n",
+            "CALL-id \t:a@b  \r\n",
+            "i:a@b\r\n",
+            "I : a@b\r\n",
+            "call-id:\r\n a@b\r\n",
+            "X: y\r\n i: no\r\nI:a@b\r\ni:c\r\n",
+        ] {
+            let message = format!("\r\n\r\nACK sip:h SIP/2.0\r\nVia: x\r\n{head}To: y\r\n\r\ni: body\r\n");
+            assert_eq!(call_id_of(message.as_bytes()), Some(&b"a@b"[..]), "{head}");
+        }
+    }
+
+    #[test]
+    fn lookalikes_and_bodies_are_not_read() {
+        for head in [
+            "Call-IDs: x\r\n",
+            "Call_ID: x\r\n",
+            "Call-ID\x01: x\r\n",
+            "Call-ID x\r\n",
+            "ii: x\r\n",
+            "\r\ni: x\r\n",
+            "i: x",
+        ] {
+            let message = format!("ACK sip:h SIP/2.0\r\n{head}");
+            assert_eq!(call_id_of(message.as_bytes()), None, "{head}");
+        }
+        assert_eq!(call_id_of(b""), None);
+        assert_eq!(call_id_of(b"\r\n\r\n"), None);
+    }
+}

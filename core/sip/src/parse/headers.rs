@@ -60,14 +60,13 @@ fn line(message: &[u8], start: usize, text_end: usize, end: usize, index: &mut H
         [b':', value @ ..] if !name.is_empty() => (name, value),
         _ => {
             index.note(malformed(start, "a header line does not begin with a token and a colon"));
-            let (name, rest) = scan::split_where(text, |byte| byte == b':');
+            // Without a name and never a known header: whatever it looks like, it is not that one.
             return HeaderEntry {
                 start: start as u32,
-                name_end: start.saturating_add(name.len()) as u32,
-                value_start: text_end.saturating_sub(rest.len().saturating_sub(1)) as u32,
+                name_end: start as u32,
+                value_start: start as u32,
                 value_end: text_end as u32,
                 end: end as u32,
-                // Never a known one: whatever it looks like, it is not that header.
                 id: HeaderId::Other,
             };
         }

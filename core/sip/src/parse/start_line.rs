@@ -72,7 +72,10 @@ fn request(line: &[u8], index: &mut HeaderIndex) -> Result<(), ParseError> {
         index.note(Fault { reason: Reason::BadVersion, at, header: None, problem });
     }
     let plain = method.len().saturating_add(uri.len()).saturating_add(version.len()).saturating_add(2);
-    if uri.is_empty() || plain != line.len() || memchr::memchr2(b' ', b'\t', uri).is_some() {
+    if uri.is_empty()
+        || plain != line.len()
+        || memchr::memchr(b' ', uri).or(memchr::memchr(b'\t', line)).is_some()
+    {
         index.note(malformed(0, "the request line is not METHOD SP URI SP SIP/2.0"));
     }
     if !scan::is_token(method) {

@@ -446,3 +446,6 @@ fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
 fn offset(whole: &[u8], part: &[u8]) -> u32 {
     (part.as_ptr().addr() - whole.as_ptr().addr()) as u32
 }
+
+#[cfg(test)]
+mod tests;

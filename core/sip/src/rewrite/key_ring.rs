@@ -200,3 +200,110 @@ fn read_secret(text: &str) -> Option<[u8; SECRET_BYTES]> {
     }
     Some(secret)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICKET: Ticket = Ticket {
+        upstream_peer: 0x0102_0304,
+        downstream_peer: 0xa0b0_c0d0,
+        generation: u64::MAX - 1,
+        start_unix_s: 1_790_000_000,
+        flags: 0x81,
+        call: 7,
+    };
+
+    fn key(id: u8, digit: &str) -> Key {
+        Key { id, secret: digit.repeat(64) }
+    }
+
+    fn ring(keys: &[Key]) -> KeyRing {
+        KeyRing::compile(keys).unwrap()
+    }
+
+    fn token(ring: &KeyRing) -> Vec<u8> {
+        let mut token = Vec::new();
+        ring.seal([9; 12], &TICKET, &mut token);
+        token
+    }
+
+    #[test]
+    fn a_token_is_short_and_comes_back_whole() {
+        let ring = ring(&[key(1, "a")]);
+        let token = token(&ring);
+        assert_eq!(token.len(), TOKEN_LENGTH);
+        assert_eq!(TOKEN_LENGTH, 88);
+        assert!(token.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        assert_eq!(ring.open(&token), Ok(TICKET));
+    }
+
+    #[test]
+    fn a_token_altered_at_any_bit_is_refused() {
+        let ring = ring(&[key(1, "a"), key(2, "b")]);
+        let token = token(&ring);
+        for at in 0..token.len() {
+            for bit in 0..8 {
+                let mut forged = token.clone();
+                forged[at] ^= 1 << bit;
+                assert!(ring.open(&forged).is_err(), "character {at} bit {bit}");
+            }
+        }
+        let mut sealed = [0; SEALED_BYTES];
+        base32::decode(&token, &mut sealed).unwrap();
+        for bit in 0..SEALED_BYTES * 8 {
+            let mut forged = sealed;
+            forged[bit / 8] ^= 1 << (bit % 8);
+            let mut text = Vec::new();
+            base32::encode(&forged, &mut text);
+            let expected = match bit / 8 {
+                0 => TokenError::Malformed,
+                1 if forged[1] != 2 => TokenError::UnknownKey,
+                _ => TokenError::Tampered,
+            };
+            assert_eq!(ring.open(&text), Err(expected), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_at_every_length() {
+        let ring = ring(&[key(1, "a")]);
+        let token = token(&ring);
+        for length in 0..token.len() {
+            assert_eq!(ring.open(&token[..length]), Err(TokenError::Malformed));
+        }
+        assert_eq!(ring.open(&[&token[..], b"a"].concat()), Err(TokenError::Malformed));
+        assert_eq!(ring.open(&token.to_ascii_uppercase()), Err(TokenError::Malformed));
+        assert_eq!(ring.open(b"alice"), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_open() {
+        let old = token(&ring(&[key(1, "a")]));
+        let rolled = ring(&[key(2, "b"), key(1, "a")]);
+        assert_eq!(rolled.open(&old), Ok(TICKET));
+        let new = token(&rolled);
+        assert_eq!(ring(&[key(2, "b")]).open(&new), Ok(TICKET));
+        assert_eq!(ring(&[key(1, "a")]).open(&new), Err(TokenError::UnknownKey));
+        assert_eq!(ring(&[key(2, "c")]).open(&new), Err(TokenError::Tampered));
+    }
+
+    #[test]
+    fn a_ring_that_cannot_seal_is_refused_and_no_secret_is_shown() {
+        let problem = |keys: &[Key]| KeyRing::compile(keys).unwrap_err().to_string();
+        assert_eq!(problem(&[]), "keys: at least one key is needed to seal Record-Route tokens");
+        assert_eq!(problem(&[key(1, "a"), key(1, "b")]), "keys[1].id: 1 stands twice");
+        for secret in ["", "aa", &"g".repeat(64), &"a".repeat(63), &"\u{fc}".repeat(32)] {
+            let keys = [Key { id: 1, secret: secret.to_owned() }];
+            assert_eq!(problem(&keys), "keys[0].secret: give 32 bytes as 64 hexadecimal digits");
+        }
+        assert_eq!(format!("{:?}", ring(&[key(3, "a"), key(1, "b")])), "[3, 1]");
+    }
+
+    #[test]
+    fn the_tag_of_a_peer_never_changes() {
+        assert_eq!(peer_tag("carrier_a"), peer_tag("carrier_a"));
+        assert_ne!(peer_tag("carrier_a"), peer_tag("carrier_b"));
+        assert_eq!(peer_tag(""), 0xcbf2_9ce4 ^ 0x8422_2325);
+    }
+}

@@ -16,6 +16,8 @@ mod hop;
 mod key_ring;
 mod record_route;
 mod response;
+#[cfg(test)]
+mod testing;
 mod text;
 mod trust;
 

@@ -23,3 +23,26 @@ pub fn token_of<'a>(uri: &Uri<'a>) -> Option<&'a [u8]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::NameAddr;
+
+    #[test]
+    fn the_token_is_read_from_the_uri_that_holds_it() {
+        for (address, token, expected) in [
+            ("127.0.0.1:5060", &b"abc"[..], "<sip:abc@127.0.0.1:5060;lr>"),
+            ("[2001:db8::1]:5061", b"abc", "<sip:abc@[2001:db8::1]:5061;lr>"),
+            ("127.0.0.1:5060", b"", "<sip:127.0.0.1:5060;lr>"),
+        ] {
+            let mut out = Vec::new();
+            write_uri(&mut out, token, address.parse().unwrap());
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+            let uri = Uri::parse(NameAddr::parse(&out).unwrap().uri).unwrap();
+            assert_eq!(token_of(&uri).unwrap_or_default(), token);
+            assert!(uri.params.has(b"lr"));
+        }
+        assert_eq!(token_of(&Uri::parse(b"tel:+44").unwrap()), None);
+    }
+}

@@ -262,7 +262,10 @@ fn names(document: &document::Document) -> Result<Names, SnapshotError> {
             let position =
                 u16::try_from(at).map_err(|_| SnapshotError::value(place, "more than 65,536 entries"))?;
             if map.insert(id.clone(), index(position)).is_some() {
-                return Err(SnapshotError::value(format!("{place}[{at}].id"), format!("\"{id}\" stands twice")));
+                return Err(SnapshotError::value(
+                    format!("{place}[{at}].id"),
+                    format!("\"{id}\" stands twice"),
+                ));
             }
         }
         Ok(map)
@@ -270,7 +273,11 @@ fn names(document: &document::Document) -> Result<Names, SnapshotError> {
     Ok(Names {
         peers: table("peers", document.peers.iter().map(|peer| &peer.id), PeerIndex)?,
         listeners: table("listeners", document.listeners.iter().map(|listener| &listener.id), ListenerIndex)?,
-        agreements: table("agreements", document.agreements.iter().map(|agreement| &agreement.id), usize::from)?,
+        agreements: table(
+            "agreements",
+            document.agreements.iter().map(|agreement| &agreement.id),
+            usize::from,
+        )?,
         rule_sets: table("header_rules", document.header_rules.iter().map(|set| &set.id), RuleSetIndex)?,
         enums: table("enums", document.enums.iter().map(|service| &service.id), EnumIndex)?,
     })
@@ -312,7 +319,9 @@ fn resolve_agreement(
 ) -> Result<Agreement, SnapshotError> {
     let rule_sets = |key: &str, ids: &[String]| {
         ids.iter()
-            .map(|id| Names::find(&names.rule_sets, id, "header rule set", &format!("agreements[{at}].{key}")))
+            .map(|id| {
+                Names::find(&names.rule_sets, id, "header rule set", &format!("agreements[{at}].{key}"))
+            })
             .collect::<Result<Vec<_>, _>>()
     };
     Ok(Agreement {

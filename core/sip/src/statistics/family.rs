@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, QUESTION_BOUNDS_MS, SETUP_BOUNDS_MS,
-    WorkerShard,
+    CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, QUESTION_BOUNDS_MS,
+    SETUP_BOUNDS_MS, WorkerShard,
 };
 use crate::reason::Reason;
 
@@ -124,18 +124,30 @@ fn message_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
         "SIP messages by kind and method, retransmissions included.",
         &["peer", "way", "kind", "method"],
     );
-    let mut responses =
-        Builder::new("ibcf_sip_responses_total", C, "SIP responses by status code.", &["peer", "way", "method", "code"]);
-    let mut again =
-        Builder::new("ibcf_sip_retransmissions_total", C, "Messages sent or received once more.", &["peer", "way"]);
+    let mut responses = Builder::new(
+        "ibcf_sip_responses_total",
+        C,
+        "SIP responses by status code.",
+        &["peer", "way", "method", "code"],
+    );
+    let mut again = Builder::new(
+        "ibcf_sip_retransmissions_total",
+        C,
+        "Messages sent or received once more.",
+        &["peer", "way"],
+    );
     let mut rejections = Builder::new(
         "ibcf_rejections_total",
         C,
         "Requests refused or failed by this border, by reason of the catalogue.",
         &["peer", "stage", "reason"],
     );
-    let mut parse =
-        Builder::new("ibcf_parse_errors_total", C, "Messages refused because of their bytes.", &["peer", "reason"]);
+    let mut parse = Builder::new(
+        "ibcf_parse_errors_total",
+        C,
+        "Messages refused because of their bytes.",
+        &["peer", "reason"],
+    );
     for peer in peers {
         for (way, way_name) in WAYS.iter().enumerate() {
             for (method, method_name) in METHODS.iter().enumerate() {
@@ -231,25 +243,38 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
         families.push(family.0);
     }
     let counters: Counters = [
-        ("ibcf_stray_responses_total", "Responses that belong to no transaction.", |shard| shard.stray_responses.get()),
-        ("ibcf_messages_dropped_total", "Messages dropped without an answer.", |shard| shard.dropped_messages.get()),
+        ("ibcf_stray_responses_total", "Responses that belong to no transaction.", |shard| {
+            shard.stray_responses.get()
+        }),
+        ("ibcf_messages_dropped_total", "Messages dropped without an answer.", |shard| {
+            shard.dropped_messages.get()
+        }),
     ];
     for (name, help, read) in counters {
         let mut family = Builder::new(name, Kind::Counter, help, &[]);
         family.add(&[], count(read));
         families.push(family.0);
     }
-    let mut cache =
-        Builder::new("ibcf_answer_cache_lookups_total", Kind::Counter, "Look-ups in the answer cache.", &["result"]);
+    let mut cache = Builder::new(
+        "ibcf_answer_cache_lookups_total",
+        Kind::Counter,
+        "Look-ups in the answer cache.",
+        &["result"],
+    );
     cache.add(&["hit"], count(|shard| shard.cache_hits.get()));
     cache.add(&["miss"], count(|shard| shard.cache_misses.get()));
-    let mut questions =
-        Builder::new("ibcf_questions_total", Kind::Counter, "Questions to the control plane.", &["kind", "result"]);
+    let mut questions = Builder::new(
+        "ibcf_questions_total",
+        Kind::Counter,
+        "Questions to the control plane.",
+        &["kind", "result"],
+    );
     questions.add(&["enum", "answered"], count(|shard| shard.questions_answered.get()));
     questions.add(&["enum", "late"], count(|shard| shard.questions_late.get()));
     questions.add(&["enum", "fallback"], count(|shard| shard.questions_fallback.get()));
     let mut delay =
-        Builder::new("ibcf_question_seconds", Kind::Histogram, "From question to answer.", &["kind"]).bounds(&QUESTION_BOUNDS_MS);
+        Builder::new("ibcf_question_seconds", Kind::Histogram, "From question to answer.", &["kind"])
+            .bounds(&QUESTION_BOUNDS_MS);
     delay.add_histogram(&["enum"], workers.iter().map(|shard| &shard.question_delay));
     let mut tokens =
         Builder::new("ibcf_topology_tokens_total", Kind::Counter, "Record-Route tokens.", &["op", "result"]);
@@ -261,7 +286,8 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     let mut generation =
         Builder::new("ibcf_config_generation", Kind::Gauge, "Generation of the snapshot in force.", &[]);
     generation.push(&[], newest(|shard| shard.generation.get()) as f64);
-    let mut draining = Builder::new("ibcf_drain_state", Kind::Gauge, "1 while the node takes no new calls.", &[]);
+    let mut draining =
+        Builder::new("ibcf_drain_state", Kind::Gauge, "1 while the node takes no new calls.", &[]);
     draining.push(&[], newest(|shard| shard.draining.get()) as f64);
     families.extend([generation.0, draining.0]);
     families

@@ -64,7 +64,19 @@ pub struct World {
 
 /// The policy of most stories: carrier A (home) calls carrier B, C is the second choice; ENUM first for tel URIs.
 pub fn policy() -> Value {
-    let methods = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "MESSAGE", "SUBSCRIBE", "NOTIFY"];
+    let methods = [
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "OPTIONS",
+        "PRACK",
+        "UPDATE",
+        "INFO",
+        "MESSAGE",
+        "SUBSCRIBE",
+        "NOTIFY",
+    ];
     json!({
         "version": 1, "generation": 1,
         "node": {"name": "ibcf-1", "domain": "ibcf.a.example"},
@@ -111,7 +123,8 @@ impl World {
         let snapshot = Arc::new(load(policy));
         let shared = Arc::new(Shared::new(1));
         let listeners = snapshot.listeners.iter().map(|listener| listener.address).collect();
-        let config = BorderConfig { worker: 0, workers: 1, seed: [7; 32], listeners, shared: Arc::clone(&shared) };
+        let config =
+            BorderConfig { worker: 0, workers: 1, seed: [7; 32], listeners, shared: Arc::clone(&shared) };
         let border = Border::new(config, snapshot);
         Self { border, shared, out: Outputs::default(), ms: 1_000, events: Vec::new(), questions: Vec::new() }
     }
@@ -138,7 +151,11 @@ impl World {
     /// A datagram comes in from *source*, on the listener of its side.
     pub fn receive(&mut self, source: &str, text: &str) -> Vec<Sent> {
         let listener = if source == A || source == STRANGER { HOME } else { PEER };
-        self.handle(Input::Datagram { listener, source: source.parse().expect("an address"), bytes: text.as_bytes() })
+        self.handle(Input::Datagram {
+            listener,
+            source: source.parse().expect("an address"),
+            bytes: text.as_bytes(),
+        })
     }
 
     /// Lets *millis* pass, timer by timer.
@@ -178,7 +195,8 @@ impl World {
     /// The value of a metric, summed over the samples that have all of *labels* among their label values.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let families = self.shared.families();
-        let family = families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no metric {name}"));
+        let family =
+            families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no metric {name}"));
         let samples = family.samples.iter();
         samples
             .filter(|sample| labels.iter().all(|label| sample.labels.iter().any(|value| value == label)))
@@ -190,7 +208,9 @@ impl World {
     pub fn assert_quiet(&mut self) {
         self.advance(400_000);
         assert!(self.border.is_idle(), "a transaction is stuck");
-        for gauge in ["ibcf_transactions_active", "ibcf_calls_active", "ibcf_dialogs_tracked", "ibcf_questions_open"] {
+        for gauge in
+            ["ibcf_transactions_active", "ibcf_calls_active", "ibcf_dialogs_tracked", "ibcf_questions_open"]
+        {
             assert!(self.metric(gauge, &[]).abs() < f64::EPSILON, "{gauge} did not return to zero");
         }
     }
@@ -202,7 +222,15 @@ pub fn load(policy: &Value) -> Snapshot {
 }
 
 /// A request as carrier A's core sends it; *extra* holds whole header lines.
-pub fn request(method: &str, uri: &str, call: &str, cseq: u32, to_tag: &str, extra: &[&str], body: &str) -> String {
+pub fn request(
+    method: &str,
+    uri: &str,
+    call: &str,
+    cseq: u32,
+    to_tag: &str,
+    extra: &[&str],
+    body: &str,
+) -> String {
     from_side(A, "fa", method, uri, call, cseq, to_tag, extra, body)
 }
 

@@ -27,6 +27,7 @@ Accept-Contact: *;+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel\"
 Supported: 100rel,timer,precondition,histinfo,norefersub
 Allow: INVITE,ACK,CANCEL,BYE,UPDATE,PRACK,MESSAGE,REFER,NOTIFY,INFO,OPTIONS
 Session-Expires: 1800;refresher=uac
+Min-SE: 90
 User-Agent: Handset/11.0 (volte; build 7.41.2; modem 4.9.0-r3)
 Content-Type: application/sdp
 Content-Length: ";

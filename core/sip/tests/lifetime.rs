@@ -1,0 +1,86 @@
+//! How calls end that nobody ends, and what a reload and a stop do to calls that are up.
+
+mod support;
+
+use std::sync::Arc;
+
+use ibcf_sip::Input;
+use ibcf_sip::event::{Outcome, ReleasedBy};
+use serde_json::json;
+use support::*;
+
+fn answered_with(world: &mut World, call: &str, extra: &[&str]) -> Sent {
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", call, 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let sent = world.receive(B, &respond(&invite, "200 OK", "tb", extra));
+    only(&sent, "SIP/2.0 200").clone()
+}
+
+#[test]
+fn a_session_that_nobody_refreshes_is_closed_with_its_reason() {
+    let mut world = World::new();
+    answered_with(&mut world, "s1", &["Session-Expires: 90;refresher=uac"]);
+    world.advance(121_000);
+    assert!(world.records().is_empty());
+    world.advance(2_000);
+    let record = world.records()[0];
+    assert_eq!((record.outcome, record.reason), (Outcome::Answered, Some("forward.session_expired")));
+    assert_eq!(record.released_by, Some(ReleasedBy::Border));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_refresh_moves_the_end() {
+    let mut world = World::new();
+    let answer = answered_with(&mut world, "s2", &["Session-Expires: 90;refresher=uac"]);
+    let lines = routes(&answer);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    world.advance(60_000);
+    let sent = world.receive(A, &request("UPDATE", &format!("sip:bob@{B}"), "s2", 2, "tb", &lines, ""));
+    world.receive(B, &respond(only(&sent, "UPDATE"), "200 OK", "tb", &["x: 90;refresher=uac"]));
+    world.advance(100_000);
+    assert!(world.records().is_empty(), "still within the refreshed session");
+    world.advance(30_000);
+    assert_eq!(world.records().len(), 1);
+}
+
+#[test]
+fn a_stop_writes_the_records_of_calls_that_are_up() {
+    let mut world = World::new();
+    answered_with(&mut world, "s3", &[]);
+    world.advance(5_000);
+    world.handle(Input::Close);
+    let record = world.records()[0];
+    assert_eq!((record.reason, record.outcome), (Some("forward.node_stopped"), Outcome::Answered));
+    assert_eq!(world.metric("ibcf_calls_active", &[]), 0.0);
+    world.assert_quiet();
+}
+
+#[test]
+fn new_calls_see_the_new_policy_and_dialogs_keep_theirs() {
+    let mut world = World::new();
+    let answer = answered_with(&mut world, "g1", &[]);
+    let mut next = policy();
+    next["generation"] = json!(2);
+    next["routes"] = json!([{"id": "closed", "action": {"kind": "reject", "reason": "decide.forbidden"}}]);
+    next["agreements"][1]["sent_rules"] = json!(["mark"]);
+    next["header_rules"] = json!([{"id": "mark", "rules": [{"id": "m", "header": "X-Mark", "action": {"kind": "add", "value": "new"}}]}]);
+    let next = Arc::new(load(&next));
+    world.border.check_successor(&next).expect("the listeners are the same");
+    world.handle(Input::Apply(next));
+    assert_eq!(world.metric("ibcf_config_generation", &[]), 2.0);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "g2", 1, "", &[], ""));
+    only(&sent, "SIP/2.0 403");
+    let lines = routes(&answer);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let sent = world.receive(A, &request("BYE", &format!("sip:bob@{B}"), "g1", 2, "tb", &lines, ""));
+    assert!(only(&sent, "BYE").headers("X-Mark").is_empty(), "the dialog stays on its generation");
+}
+
+#[test]
+fn changed_listeners_are_refused_as_a_reload() {
+    let world = World::new();
+    let mut next = policy();
+    next["listeners"][0]["address"] = json!("192.0.2.9:5060");
+    assert!(world.border.check_successor(&load(&next)).is_err());
+}

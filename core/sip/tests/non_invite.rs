@@ -1,0 +1,103 @@
+//! Requests other than INVITE: page-mode messages, pings, subscriptions (RFC 3261 §17.1.2, §17.2.2; RFC 4320).
+//!
+//! ```text
+//!     A                 border                 B
+//!     | MESSAGE --------> | MESSAGE ---------> |
+//!     | <-------- 200     | <-------- 200      |
+//! ```
+
+mod support;
+
+use ibcf_sip::event::{Outcome, RecordKind};
+use support::*;
+
+#[test]
+fn a_page_mode_message_makes_an_event_record() {
+    let mut world = World::new();
+    let sent = world.receive(
+        A,
+        &request("MESSAGE", "sip:bob@b.example", "m1", 1, "", &["Content-Type: text/plain"], "hello"),
+    );
+    let message = only(&sent, "MESSAGE").clone();
+    assert!(message.text.ends_with("\r\n\r\nhello"));
+    assert!(message.headers("Record-Route").is_empty());
+    assert_eq!(sent.len(), 1, "no 100 at once (RFC 4320)");
+    let sent = world.receive(B, &respond(&message, "202 Accepted", "tb", &[]));
+    only(&sent, "SIP/2.0 202");
+    let record = world.records()[0];
+    assert_eq!((record.record, record.outcome, record.status), (RecordKind::Event, Outcome::Answered, 202));
+    world.assert_quiet();
+}
+
+#[test]
+fn silence_is_answered_with_silence_after_a_late_100() {
+    let mut world = World::new();
+    let text = request("MESSAGE", "sip:bob@b.example", "m2", 1, "", &[], "hello");
+    world.receive(A, &text);
+    assert!(world.receive(A, &text).is_empty(), "a retransmission before 100 is absorbed");
+    let sent = world.advance(3_600);
+    assert_eq!(sent.iter().filter(|sent| sent.start() == "SIP/2.0 100 Trying").count(), 1);
+    let sent = world.advance(64_200);
+    assert!(sent.iter().all(|sent| !sent.start().starts_with("SIP/2.0 408")), "never a 408 (RFC 4320 §4.2)");
+    assert!(sent.iter().any(|sent| sent.to == C.parse().unwrap()), "the next target was tried");
+    assert_eq!(world.records().len(), 1);
+    assert_eq!(world.records()[0].reason, Some("forward.timeout"));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_final_response_is_repeated_for_a_retransmission() {
+    let mut world = World::new();
+    let text = request("MESSAGE", "sip:bob@b.example", "m3", 1, "", &[], "hello");
+    let sent = world.receive(A, &text);
+    let message = only(&sent, "MESSAGE").clone();
+    let first = world.receive(B, &respond(&message, "200 OK", "tb", &[]));
+    let again = world.receive(A, &text);
+    assert_eq!(only(&again, "SIP/2.0 200").text, only(&first, "SIP/2.0 200").text);
+    assert!(
+        world.receive(B, &respond(&message, "200 OK", "tb", &[])).is_empty(),
+        "a second answer is absorbed"
+    );
+    world.assert_quiet();
+}
+
+#[test]
+fn an_options_for_the_border_is_answered_by_it() {
+    let mut world = World::new();
+    for uri in ["sip:192.0.2.1:5060", "sip:ibcf.a.example", "sip:ibcf-1"] {
+        let sent = world.receive(A, &request("OPTIONS", uri, &format!("o{}", uri.len()), 1, "", &[], ""));
+        let answer = only(&sent, "SIP/2.0 200");
+        assert!(answer.header("Allow").contains("INVITE"));
+    }
+    let sent = world.receive(A, &request("OPTIONS", "sip:bob@b.example", "o9", 1, "", &[], ""));
+    only(&sent, "OPTIONS");
+    assert!(world.records().is_empty());
+}
+
+#[test]
+fn a_provisional_response_to_a_non_invite_goes_one_hop() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m5", 1, "", &[], "hello"));
+    let message = only(&sent, "MESSAGE").clone();
+    assert!(world.receive(B, &respond(&message, "183 Odd", "tb", &[])).is_empty());
+    world.receive(B, &respond(&message, "200 OK", "tb", &[]));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_subscription_is_record_routed_and_its_notify_comes_back_by_token() {
+    let mut world = World::new();
+    let sent = world.receive(
+        A,
+        &request("SUBSCRIBE", "sip:bob@b.example", "s1", 1, "", &["Event: presence", "Expires: 60"], ""),
+    );
+    let subscribe = only(&sent, "SUBSCRIBE").clone();
+    assert_eq!(subscribe.headers("Record-Route").len(), 2);
+    world.receive(B, &respond(&subscribe, "200 OK", "tb", &["Expires: 60"]));
+    let back: Vec<String> =
+        subscribe.headers("Record-Route").iter().map(|value| format!("Route: {value}")).collect();
+    let back: Vec<&str> = back.iter().map(String::as_str).collect();
+    let notify = from_side(B, "tb", "NOTIFY", &format!("sip:alice@{A}"), "s1", 1, "fa", &back, "");
+    let sent = world.receive(B, &notify);
+    assert_eq!(only(&sent, "NOTIFY").to, A.parse().unwrap());
+}
