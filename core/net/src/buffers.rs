@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(buffers.free.len(), 1);
         assert_eq!(buffers.copy(b"x"), b"x");
         assert!(buffers.free.is_empty());
-        buffers.give_back(buffers.copy(&[1; 50_000]));
+        buffers.give_back(buffers.copy(&vec![1; 50_000]));
         assert!(buffers.free.is_empty());
     }
 }

@@ -142,7 +142,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
                 Ok(true) => {}
                 Ok(false) => return self.publisher.into_left(),
                 Err(payload) => {
-                    self.serving.start_afresh(payload.as_ref(), &[], self.parts.common.clock.now())
+                    self.serving.start_afresh(payload.as_ref(), &[], self.parts.common.clock.now());
                 }
             }
         }
@@ -182,7 +182,10 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
             return;
         }
         self.turns_without_poll = 0;
-        let timeout = if has_more || !self.parts.common.inboxes[self.parts.index].is_empty() {
+        let timeout = if has_more
+            || self.serving.has_outputs()
+            || !self.parts.common.inboxes[self.parts.index].is_empty()
+        {
             Some(Duration::ZERO)
         } else {
             let now = self.parts.common.clock.now().time;

@@ -1,1 +1,48 @@
-//! Not written yet.
+//! The Python module `ibcf._core`: the running border ([`Core`](core::Core)), one without sockets
+//! ([`Engine`](engine::Engine)), and the catalogue of reasons.
+//!
+//! What crosses is bytes of JSON (see `ibcf/boundary.py`) and SIP. No Python object is kept by Rust, no worker ever
+//! attaches to the interpreter, and whatever may take long runs with the GIL released. `ibcf/_core.pyi` is the documentation.
+
+mod core;
+mod engine;
+mod error;
+mod json;
+
+use pyo3::prelude::*;
+
+/// The Rust core of ibcf.
+#[pymodule]
+mod _core {
+    use ibcf_sip::Snapshot;
+    use ibcf_sip::snapshot::document;
+    use pyo3::prelude::*;
+    use pyo3::types::PyBytes;
+
+    #[pymodule_export]
+    use crate::core::Core;
+    #[pymodule_export]
+    use crate::engine::{Engine, Outputs};
+    use crate::error::BoundaryError;
+    use crate::json::to_bytes;
+
+    /// The catalogue of reasons.
+    #[pyfunction]
+    fn reasons(py: Python<'_>) -> Result<Bound<'_, PyBytes>, BoundaryError> {
+        let entries: Vec<_> = ibcf_sip::Reason::ALL.iter().map(|reason| reason.entry()).collect();
+        to_bytes(py, &entries)
+    }
+
+    /// Loads a snapshot and forgets it.
+    #[pyfunction]
+    fn check_snapshot(py: Python<'_>, snapshot: &[u8]) -> Result<(), BoundaryError> {
+        py.detach(|| Snapshot::load(snapshot))?;
+        Ok(())
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("SNAPSHOT_VERSION", document::VERSION)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -20,7 +20,7 @@ pub(super) const DATAGRAM_BYTES_MAX: usize = 65_535;
 struct Headers {
     addresses: Vec<sockaddr_storage>,
     iovecs: Vec<iovec>,
-    headers: Vec<mmsghdr>,
+    messages: Vec<mmsghdr>,
 }
 
 impl Headers {
@@ -30,20 +30,20 @@ impl Headers {
         Self {
             addresses: vec![address::empty(); BATCH],
             iovecs: vec![empty_iovec; BATCH],
-            headers: vec![empty_header; BATCH],
+            messages: vec![empty_header; BATCH],
         }
     }
 
     /// Makes place *at* speak of *bytes* and of its address, of which *`address_length`* bytes count.
     fn set(&mut self, at: usize, bytes: *mut u8, length: usize, address_length: socklen_t) {
         self.iovecs[at] = iovec { iov_base: bytes.cast::<c_void>(), iov_len: length };
-        self.headers[at].msg_hdr.msg_namelen = address_length;
+        self.messages[at].msg_hdr.msg_namelen = address_length;
     }
 
     /// Makes the first *count* headers point to their places. Nothing may touch those until the call is over.
     fn link(&mut self, count: usize) -> *mut mmsghdr {
         let (addresses, iovecs) = (self.addresses.as_mut_ptr(), self.iovecs.as_mut_ptr());
-        for (at, header) in self.headers.iter_mut().enumerate().take(count) {
+        for (at, header) in self.messages.iter_mut().enumerate().take(count) {
             header.msg_len = 0;
             let header = &mut header.msg_hdr;
             header.msg_name = addresses.wrapping_add(at).cast::<c_void>();
@@ -53,7 +53,7 @@ impl Headers {
             header.msg_controllen = 0;
             header.msg_flags = 0;
         }
-        self.headers.as_mut_ptr()
+        self.messages.as_mut_ptr()
     }
 }
 
@@ -94,7 +94,7 @@ impl ReceiveBatch {
 
     /// Returns where datagram *at* of the last batch came from, and its bytes.
     pub(crate) fn get(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
-        let header = self.headers.headers.get(at).filter(|_| at < self.count)?;
+        let header = self.headers.messages.get(at).filter(|_| at < self.count)?;
         let source = address::read(self.headers.addresses.get(at)?)?;
         let start = at.checked_mul(DATAGRAM_BYTES_MAX)?;
         let length = (header.msg_len as usize).min(DATAGRAM_BYTES_MAX);

@@ -40,6 +40,11 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         self.handler.is_idle()
     }
 
+    /// Is there something that no turn sent or published yet?
+    pub(super) fn has_outputs(&self) -> bool {
+        !self.outputs.sends().is_empty() || !self.outputs.events.is_empty()
+    }
+
     /// Handles a datagram of an own socket, or hands it to the owner of its call.
     pub(super) fn datagram(&mut self, listener: ListenerIndex, source: SocketAddr, bytes: &[u8], now: Now) {
         match self.owner(bytes) {

@@ -1,0 +1,168 @@
+//! One border without sockets, threads and clock, as Python sees it: the same code that the workers run.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ibcf_sip::input::Answer;
+use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::statistics::Shared;
+use ibcf_sip::trace::Trace;
+use ibcf_sip::{Border, BorderConfig, Input, Now, Snapshot, Time};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::error::BoundaryError;
+use crate::json::to_bytes;
+
+/// Written where a listener has port 0 and no socket chose one.
+const PORT_UNBOUND: u16 = 5060;
+/// Timers that one `advance` may fire: far more than any conversation has, and an end in any case.
+const TICKS_MAX: usize = 100_000;
+
+/// One border without sockets.
+#[pyclass(frozen, module = "ibcf._core")]
+pub(crate) struct Engine {
+    listeners: Vec<String>,
+    state: Mutex<State>,
+}
+
+struct State {
+    border: Border,
+    outputs: ibcf_sip::Outputs,
+}
+
+/// What came of one call of an engine.
+#[pyclass(frozen, get_all, module = "ibcf._core")]
+pub(crate) struct Outputs {
+    sends: Vec<(String, String, Py<PyBytes>)>,
+    questions: Py<PyBytes>,
+    events: Py<PyBytes>,
+    trace: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (snapshot, *, seed=0, trace=false))]
+    fn new(py: Python<'_>, snapshot: &[u8], seed: u64, trace: bool) -> Result<Self, BoundaryError> {
+        let snapshot = py.detach(|| Snapshot::load(snapshot))?;
+        let listeners = snapshot.listeners.iter().map(|listener| listener.id.clone()).collect();
+        let config = BorderConfig {
+            worker: 0,
+            workers: 1,
+            seed: spread(seed),
+            listeners: snapshot.listeners.iter().map(|listener| with_port(listener.address)).collect(),
+            shared: Arc::new(Shared::new(1)),
+        };
+        let mut outputs = ibcf_sip::Outputs::default();
+        if trace {
+            outputs.trace = Trace::on();
+        }
+        let border = Border::new(config, Arc::new(snapshot));
+        Ok(Self { listeners, state: Mutex::new(State { border, outputs }) })
+    }
+
+    #[pyo3(signature = (listener, source, data, *, now_ms))]
+    fn receive(
+        &self,
+        py: Python<'_>,
+        listener: &str,
+        source: &str,
+        data: &[u8],
+        now_ms: u64,
+    ) -> Result<Outputs, BoundaryError> {
+        let at = self.listeners.iter().position(|id| id == listener).ok_or_else(|| BoundaryError::UnknownListener {
+            id: listener.to_owned(),
+            known: self.listeners.join(", "),
+        })?;
+        let source: SocketAddr = source.parse().map_err(|_| BoundaryError::Source(source.to_owned()))?;
+        self.run(py, |state| {
+            let listener = ListenerIndex(at as u16);
+            state.handle(Input::Datagram { listener, source, bytes: data }, now_ms);
+        })
+    }
+
+    #[pyo3(signature = (answers, *, now_ms))]
+    fn answer(&self, py: Python<'_>, answers: &[u8], now_ms: u64) -> Result<Outputs, BoundaryError> {
+        let answers: Vec<Answer> = serde_json::from_slice(answers).map_err(BoundaryError::Answers)?;
+        self.run(py, |state| {
+            for answer in answers {
+                state.handle(Input::Answer(answer), now_ms);
+            }
+        })
+    }
+
+    #[pyo3(signature = (*, now_ms))]
+    fn advance(&self, py: Python<'_>, now_ms: u64) -> Result<Outputs, BoundaryError> {
+        self.run(py, |state| state.advance(now_ms))
+    }
+}
+
+impl Engine {
+    fn run(&self, py: Python<'_>, work: impl FnOnce(&mut State) + Send) -> Result<Outputs, BoundaryError> {
+        let (sends, questions, events, trace) = py.detach(|| {
+            // A panic of the core is raised in Python; whoever catches it may look at what is there.
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut state);
+            let outputs = &mut state.outputs;
+            let sends: Vec<_> = outputs
+                .sends()
+                .iter()
+                .map(|send| {
+                    let listener = self.listeners.get(send.listener.at()).cloned().unwrap_or_default();
+                    (listener, send.destination.to_string(), outputs.bytes(send).to_vec())
+                })
+                .collect();
+            let taken = (
+                sends,
+                std::mem::take(&mut outputs.questions),
+                std::mem::take(&mut outputs.events),
+                outputs.trace.take(),
+            );
+            outputs.clear();
+            taken
+        });
+        Ok(Outputs {
+            sends: sends
+                .into_iter()
+                .map(|(listener, destination, bytes)| (listener, destination, PyBytes::new(py, &bytes).unbind()))
+                .collect(),
+            questions: to_bytes(py, &questions)?.unbind(),
+            events: to_bytes(py, &events)?.unbind(),
+            trace: to_bytes(py, &trace)?.unbind(),
+        })
+    }
+}
+
+impl State {
+    fn handle(&mut self, input: Input<'_>, now_ms: u64) {
+        let now = Now { time: Time::from_millis(now_ms), unix_ms: now_ms };
+        self.border.handle(input, now, &mut self.outputs);
+    }
+
+    /// Lets every timer fire at its own time, so that what one starts is due when it would be.
+    fn advance(&mut self, now_ms: u64) {
+        let end = Time::from_millis(now_ms);
+        for _ in 0..TICKS_MAX {
+            let Some(due) = self.border.next_due().filter(|due| *due <= end) else { break };
+            let now = Now { time: due, unix_ms: due.as_millis() };
+            self.border.handle(Input::Tick, now, &mut self.outputs);
+        }
+        self.handle(Input::Tick, now_ms);
+    }
+}
+
+/// Makes 32 bytes out of a small number.
+fn spread(seed: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (at, chunk) in (1_u64..).zip(bytes.chunks_exact_mut(8)) {
+        let mixed = seed.wrapping_add(at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        chunk.copy_from_slice(&(mixed ^ mixed >> 32).to_le_bytes());
+    }
+    bytes
+}
+
+fn with_port(address: SocketAddr) -> SocketAddr {
+    let port = if address.port() == 0 { PORT_UNBOUND } else { address.port() };
+    SocketAddr::new(address.ip(), port)
+}

@@ -1,0 +1,179 @@
+# ruff: noqa: PYI021 - these docstrings are the documentation of a module that has no other source in Python
+"""The boundary between Python and the Rust core: everything that crosses it.
+
+What crosses is bytes: SIP, and JSON whose types are in `ibcf.boundary` (the snapshot's are in
+`core/sip/src/snapshot/document.rs`, written by `ibcf.policy.compile`). Every call copies what it takes and gives; the
+core keeps no Python object, and none of its threads ever waits for the interpreter.
+
+Threads: every method of `Core` and `Engine` may be called from any thread, and several at once. Calls that may take
+longer than a few microseconds release the GIL. None of them runs Python code.
+
+Exceptions are those of `ibcf.errors`. Arguments of a wrong type raise `TypeError`, numbers out of range
+`OverflowError`. SIP never raises: a message that is refused is an event.
+"""
+
+from typing import Final, final
+
+__all__ = ["SNAPSHOT_VERSION", "Core", "Engine", "Outputs", "__version__", "check_snapshot", "reasons"]
+
+SNAPSHOT_VERSION: Final[int]
+"""The version of the snapshot document that this core reads; it refuses all others."""
+
+__version__: Final[str]
+"""The version of the core; the same as that of the package."""
+
+def reasons() -> bytes:
+    """Return the closed catalogue of reasons (JSON array of `ibcf.boundary.Reason`), in the order of the stages."""
+
+def check_snapshot(snapshot: bytes) -> None:
+    """Load *snapshot* as the core would, and forget it. Nothing is bound and nothing starts.
+
+    Blocks for as long as compiling takes, with the GIL released.
+
+    Raises:
+        SnapshotRefusedError: it cannot be loaded; the text says where and why.
+    """
+
+@final
+class Core:
+    """The running border: worker threads and sockets.
+
+    Life: make it (binds), `start`, serve, `drain`, `stop`. It cannot be started again. Dropping the last
+    reference stops it.
+
+    Whoever serves it watches `fileno` and, when that is readable, calls `questions` and `events` until both give
+    less than their limit, or once each: the descriptor stays readable while anything is left.
+    """
+
+    def __new__(cls, snapshot: bytes, *, workers: int = 1) -> Core:
+        """Load *snapshot* and bind its listeners, one socket for each of the *workers* (1 to 64).
+
+        Blocks for as long as compiling takes, with the GIL released. From then on the system keeps datagrams in the
+        sockets; they are served after `start`. With port 0 the system chooses, see `listeners`.
+
+        Raises:
+            SnapshotRefusedError: the snapshot cannot be loaded.
+            ListenError: an address cannot be bound; the text names listener, address and cause.
+            CoreError: *workers* is out of range, or the system gives no descriptors.
+        """
+
+    def start(self) -> None:
+        """Start the worker threads. Does not wait for them.
+
+        Raises:
+            CoreError: it runs already, was stopped, or the system gives no thread.
+        """
+
+    def listeners(self) -> list[tuple[str, str]]:
+        """Return id and bound address (`ip:port`, `[ip]:port`) of each listener, in the order of the snapshot."""
+
+    def apply(self, snapshot: bytes) -> None:
+        """Put *snapshot* in force, for all that begins from now on; what is in progress keeps its own.
+
+        Returns when every worker serves it: blocks for as long as compiling and one turn of each worker take, with the
+        GIL released. On any exception but the last one, the snapshot in force goes on serving.
+
+        Raises:
+            SnapshotRefusedError: it cannot be loaded.
+            ListenError: its listeners are not the ones that are bound; that takes a restart.
+            CoreError: the core was stopped; or a worker did not take the snapshot within 5 s, and will when it can.
+        """
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while questions or events wait.
+
+        It belongs to the core and is the same for its whole life: watch it (`loop.add_reader`), never read or close it.
+        """
+
+    def questions(self, limit: int = 256) -> bytes:
+        """Take up to *limit* questions, oldest first (JSON array of `ibcf.boundary.Question`). Never blocks.
+
+        A question ends by its own deadline, answered or not; one that found no room in the queue (the snapshot's
+        `questions_max`) was never seen here and is counted.
+        """
+
+    def answer(self, answers: bytes) -> None:
+        """Give answers (JSON array of `ibcf.boundary.Answer`) to the workers that asked. Never blocks.
+
+        One that comes too late, or to a question that nobody asked, is counted and dropped.
+
+        Raises:
+            CoreError: not such an array; none of it was taken.
+        """
+
+    def events(self, limit: int = 1024) -> bytes:
+        """Take up to *limit* events, oldest first (JSON array of `ibcf.boundary.Event`). Never blocks.
+
+        When nobody takes them, events are dropped and counted, except the charging ones, which wait in the workers.
+        After `stop`, call it until it gives an empty array: records of calls that were still up are among them.
+        """
+
+    def statistics(self) -> bytes:
+        """Return all counters since the start (JSON array of `ibcf.boundary.Family`). Never blocks the workers."""
+
+    def drain(self) -> None:
+        """Take no new calls (503) from now on; what is in progress goes on. Returns at once. There is no way back."""
+
+    def is_idle(self) -> bool:
+        """Tell whether no transaction is in progress and no message waits. True before `start` and after `stop`."""
+
+    def stop(self) -> None:
+        """End the workers and close the sockets, now; calls that are still up get their records.
+
+        Blocks until the threads are gone (milliseconds), with the GIL released. More than once does no harm.
+        """
+
+@final
+class Engine:
+    """One border without sockets, threads and clock: the same code that the workers of a `Core` run.
+
+    For `ibcf explain`, policy tests and property tests. Time is what the caller says (*now_ms*: milliseconds since
+    1970, never less than before). Two engines with the same snapshot, seed and calls give the same bytes.
+    Listeners with port 0 have port 5060 here. Calls wait for each other, with the GIL released.
+
+    A defect of the core shows as `pyo3_runtime.PanicException`, which is no `Exception`.
+    """
+
+    def __new__(cls, snapshot: bytes, *, seed: int = 0, trace: bool = False) -> Engine:
+        """Load *snapshot*. With *trace*, `Outputs.trace` tells what each stage did.
+
+        Raises:
+            SnapshotRefusedError: it cannot be loaded.
+        """
+
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> Outputs:
+        """Handle a datagram that came from *source* (`ip:port`) to the listener of that id. Due timers fire first.
+
+        Raises:
+            CoreError: there is no such listener, or *source* is not an address with a port.
+        """
+
+    def answer(self, answers: bytes, *, now_ms: int) -> Outputs:
+        """Handle answers to questions (JSON array of `ibcf.boundary.Answer`). Due timers fire first.
+
+        Raises:
+            CoreError: not such an array.
+        """
+
+    def advance(self, *, now_ms: int) -> Outputs:
+        """Let time pass until *now_ms*: each timer fires at its own time, in order."""
+
+@final
+class Outputs:
+    """What came of one call of an `Engine`."""
+
+    @property
+    def sends(self) -> list[tuple[str, str, bytes]]:
+        """Datagrams in the order in which they leave: id of the listener, destination (`ip:port`), bytes."""
+
+    @property
+    def questions(self) -> bytes:
+        """Questions (JSON array of `ibcf.boundary.Question`)."""
+
+    @property
+    def events(self) -> bytes:
+        """Events (JSON array of `ibcf.boundary.Event`)."""
+
+    @property
+    def trace(self) -> bytes:
+        """What the stages did, in order (JSON array, see `core/sip/src/trace.rs`); empty unless asked for."""

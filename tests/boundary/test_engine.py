@@ -1,0 +1,108 @@
+"""`ibcf._core.Engine`: the border without sockets, and with the caller's clock."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ibcf import _core, boundary
+from ibcf.errors import CoreError
+from tests.boundary.conftest import document, request, snapshot
+
+SOURCE = "127.0.0.1:5070"
+START_MS = 1_700_000_000_000
+
+
+def invite(engine: _core.Engine, uri: str) -> _core.Outputs:
+    """Give the engine an INVITE of the home core."""
+    return engine.receive("home", SOURCE, request("INVITE", uri, source=SOURCE), now_ms=START_MS)
+
+
+def statuses(outputs: _core.Outputs) -> list[int]:
+    """Return the status codes of the responses that left."""
+    return [int(data.split(b" ", 2)[1]) for _, _, data in outputs.sends if data.startswith(b"SIP/2.0 ")]
+
+
+def test_what_leaves_names_listener_and_destination() -> None:
+    """A refused call is answered from the listener it came to, to where it came from, and makes its record."""
+    outputs = invite(_core.Engine(snapshot()), "tel:+44901")
+    assert {(listener, destination) for listener, destination, _ in outputs.sends} == {("home", SOURCE)}
+    assert statuses(outputs)[-1] == 403
+    (record,), unread = boundary.decode_events(outputs.events)
+    assert unread == []
+    assert isinstance(record, boundary.CallFinished)
+    assert (record.start_ms, record.reason) == (START_MS, "decide.forbidden")
+    assert outputs.trace == b"[]"
+
+
+def test_the_trace_tells_stage_by_stage_what_was_done() -> None:
+    """With *trace*, each rule that was looked at is there with its outcome, and only for the call that made it."""
+    engine = _core.Engine(snapshot(), trace=True)
+    steps = msgspec.json.decode(invite(engine, "tel:+44901").trace)
+    assert {"stage": "decide", "rule": "barred", "outcome": "matched"}.items() <= next(
+        step for step in steps if step.get("rule") == "barred"
+    ).items()
+    assert engine.advance(now_ms=START_MS).trace == b"[]"
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
+    """Two engines with one seed answer alike, so a failure can be replayed."""
+    runs = [invite(_core.Engine(snapshot(), seed=seed), "tel:+44901").sends for seed in (1, 1, 2)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_an_answer_goes_on_where_the_question_left() -> None:
+    """The question comes out, and its answer leads to the final response."""
+    engine = _core.Engine(snapshot())
+    (question,) = boundary.decode_questions(invite(engine, "tel:+441632960083").questions)
+    body = boundary.EnumAnswer(outcome="not_found", class_="NXDOMAIN")
+    answers = boundary.encode_answers([boundary.Answer(id=question.id, body=body)])
+    assert statuses(engine.answer(answers, now_ms=START_MS + 5)) == [404]
+
+
+def test_time_passes_as_the_caller_says() -> None:
+    """Without an answer the question's deadline decides, at its own time and not before."""
+    engine = _core.Engine(snapshot())
+    invite(engine, "tel:+441632960083")
+    assert statuses(engine.advance(now_ms=START_MS + 4_900)) == []
+    outputs = engine.advance(now_ms=START_MS + 60_000)
+    assert statuses(outputs)[0] >= 400
+    (record,), _ = boundary.decode_events(outputs.events)
+    assert isinstance(record, boundary.CallFinished)
+    assert record.end_ms < START_MS + 6_000
+
+
+def test_a_call_to_a_silent_peer_is_sent_again_and_given_up() -> None:
+    """Timers A and B run on the caller's clock: seven INVITEs, then 408."""
+    route = {"id": "home", "action": {"kind": "route", "to": [{"peer": "home_core"}]}}
+    engine = _core.Engine(snapshot(routes=[route]))
+    sends = invite(engine, "tel:+441632960083").sends + engine.advance(now_ms=START_MS + 33_000).sends
+    assert sum(data.startswith(b"INVITE ") for _, _, data in sends) == 7
+    assert any(data.startswith(b"SIP/2.0 408 ") for _, _, data in sends)
+
+
+def test_garbage_is_no_exception() -> None:
+    """Bytes of any kind lead to silence or an answer, never to an error of the caller."""
+    engine = _core.Engine(snapshot())
+    for data in (b"", b"\r\n\r\n", b"\xff" * 1_000, b"INVITE", request("INVITE", "tel:+1", source=SOURCE)[:200]):
+        engine.receive("home", SOURCE, data, now_ms=START_MS)
+
+
+def test_what_the_snapshot_does_not_have_is_named() -> None:
+    """An unknown listener, a source without port and malformed answers are errors of the caller."""
+    engine = _core.Engine(snapshot())
+    with pytest.raises(CoreError, match=r'unknown listener "peer" \(known: home\)'):
+        engine.receive("peer", SOURCE, b"", now_ms=START_MS)
+    with pytest.raises(CoreError, match='"127.0.0.1" is no source'):
+        engine.receive("home", "127.0.0.1", b"", now_ms=START_MS)
+    with pytest.raises(CoreError, match="answers: "):
+        engine.answer(b"[1]", now_ms=START_MS)
+
+
+def test_two_listeners_keep_their_names() -> None:
+    """The listener by which a request came is the one its answer leaves by."""
+    first = document()["listeners"][0]
+    engine = _core.Engine(snapshot(listeners=[first, first | {"id": "second", "address": "127.0.0.1:5080"}]))
+    outputs = engine.receive("second", SOURCE, request("INVITE", "tel:+44901", source=SOURCE), now_ms=START_MS)
+    assert {listener for listener, _, _ in outputs.sends} == {"second"}
