@@ -160,10 +160,10 @@ impl Border {
         self.fire_timers(&mut scope);
         match input {
             Input::Datagram { listener, source, bytes } => {
-                self.on_datagram(listener, source, bytes, &mut scope)
+                self.on_datagram(listener, source, bytes, &mut scope);
             }
             Input::Unreachable { destination, excerpt } => {
-                self.on_unreachable(destination, excerpt, &mut scope)
+                self.on_unreachable(destination, excerpt, &mut scope);
             }
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
             Input::Tick => {}
@@ -181,7 +181,7 @@ impl Border {
 
     /// No request is in progress.
     pub fn is_idle(&self) -> bool {
-        self.contexts.len() == 0
+        self.contexts.is_empty()
     }
 
     /// The snapshot in force.

@@ -103,7 +103,7 @@ fn an_unknown_source_is_refused_for_a_while_and_then_met_with_silence() {
         answered += sent.iter().filter(|sent| sent.start().starts_with("SIP/2.0 403")).count();
     }
     assert_eq!(answered, 10);
-    assert_eq!(world.metric("ibcf_rejections_total", &["unknown", "admit.unknown_source"]), 50.0);
+    assert_eq!(world.metric("ibcf_rejections_total", &["unknown", "admit.unknown_source"]), 50);
     let told = world.events.iter().filter(|event| matches!(event, Event::MessageRefused { .. })).count();
     assert_eq!(told, 10, "the events are limited too");
     assert!(world.border.is_idle(), "no state for strangers");
@@ -178,7 +178,7 @@ fn garbage_is_dropped_and_counted_and_keep_alives_are_neither() {
         assert!(sent.iter().all(|sent| sent.start().starts_with("SIP/2.0 4")), "{garbage:?}");
     }
     let before = world.metric("ibcf_messages_dropped_total", &[]);
-    assert!(before >= 3.0);
+    assert!(before >= 3);
     for keep_alive in [&b"\r\n\r\n"[..], b"\r\n", b"\0\0\0\0", b""] {
         world.handle(ibcf_sip::Input::Datagram {
             listener: HOME,
@@ -196,7 +196,7 @@ fn a_response_to_nothing_is_dropped() {
     let stray = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 198.51.100.1:5060;branch=z9hG4bK000000000000000000deadbeef0123456789abcdef\r\n\
         From: <sip:a@a>;tag=1\r\nTo: <sip:b@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
     assert!(world.receive(B, stray).is_empty());
-    assert_eq!(world.metric("ibcf_stray_responses_total", &[]), 1.0);
+    assert_eq!(world.metric("ibcf_stray_responses_total", &[]), 1);
 }
 
 #[test]

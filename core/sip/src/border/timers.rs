@@ -49,7 +49,7 @@ impl Border {
                 | TimerKey::RingingTooLong(id)
                 | TimerKey::CancelUnanswered(id) => {
                     self.with_context(id, scope, |border, context, scope| {
-                        border.on_context_timer(id, context, key, scope)
+                        border.on_context_timer(id, context, key, scope);
                     });
                 }
             }

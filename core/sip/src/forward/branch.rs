@@ -15,6 +15,7 @@ use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
 
+use super::decision::next_candidate;
 use super::{Branch, Client, RequestContext};
 
 /// What a request goes through on its way across the border.
@@ -84,7 +85,7 @@ impl Border {
             self.start_branch(id, context, message, target.peer, place.address, scope);
             return Ok(());
         }
-        if self.next_candidate(context, scope) {
+        if next_candidate(context, scope) {
             return self.decide(id, context, message, scope);
         }
         if context.best.is_some() {
@@ -106,18 +107,17 @@ impl Border {
         let mut sent = Vec::with_capacity(context.request.len() + 512);
         let listener = context.generation.snapshot.peer(peer).listener;
         let number = context.branches.len() as u8;
-        let written = match message {
-            Some(message) => self.write_branch(id, context, message, peer, &mut sent, scope),
-            None => {
-                let mut index = std::mem::take(&mut self.stored_index);
-                let request = std::mem::take(&mut context.request);
-                let limits = context.generation.snapshot.limits;
-                let written = parse::parse(&request, &limits, &mut index)
-                    .map(|message| self.write_branch(id, context, &message, peer, &mut sent, scope));
-                self.stored_index = index;
-                context.request = request;
-                written.unwrap_or_default()
-            }
+        let written = if let Some(message) = message {
+            self.write_branch(id, context, message, peer, &mut sent, scope)
+        } else {
+            let mut index = std::mem::take(&mut self.stored_index);
+            let request = std::mem::take(&mut context.request);
+            let limits = context.generation.snapshot.limits;
+            let written = parse::parse(&request, &limits, &mut index)
+                .map(|message| self.write_branch(id, context, &message, peer, &mut sent, scope));
+            self.stored_index = index;
+            context.request = request;
+            written.unwrap_or_default()
         };
         context.facts.icid = written.icid;
         context.facts.orig_ioi_received = written.orig_ioi_received;

@@ -177,19 +177,6 @@ impl Border {
             });
         }
     }
-
-    /// The next URI that ENUM offered, when the ones before it failed (ENUM-17). `false` when there is none.
-    pub(super) fn next_candidate(&mut self, context: &mut RequestContext, scope: &mut Scope<'_>) -> bool {
-        let decision = &mut context.decision;
-        if decision.candidate + 1 >= decision.candidates.len() {
-            return false;
-        }
-        decision.candidate += 1;
-        decision.next_rule = decision.after_lookup;
-        let uri = decision.candidates[decision.candidate].clone();
-        scope.step(Stage::Decide, None, "next candidate", || uri, Some("ENUM-17"));
-        true
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,4 +237,17 @@ fn no_route_reason(context: &RequestContext) -> Reason {
 /// How long a request has been in progress.
 pub(super) fn elapsed_ms(context: &RequestContext, now: Time) -> u64 {
     now.since(context.arrival.time).as_millis() as u64
+}
+
+/// The next URI that ENUM offered, when the ones before it failed (ENUM-17). `false` when there is none.
+pub(super) fn next_candidate(context: &mut RequestContext, scope: &mut Scope<'_>) -> bool {
+    let decision = &mut context.decision;
+    if decision.candidate + 1 >= decision.candidates.len() {
+        return false;
+    }
+    decision.candidate += 1;
+    decision.next_rule = decision.after_lookup;
+    let uri = decision.candidates[decision.candidate].clone();
+    scope.step(Stage::Decide, None, "next candidate", || uri, Some("ENUM-17"));
+    true
 }

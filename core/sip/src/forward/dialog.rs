@@ -57,12 +57,11 @@ impl Border {
             Some((generation.peer_by_tag(sender_tag)?, generation.peer_by_tag(downstream_tag)?))
         };
         // The generation in force serves when the dialog's own is gone or no longer knows both peers.
-        let (generation, (upstream, downstream)) = match peers(&kept) {
-            Some(found) => (kept, found),
-            None => {
-                let found = peers(&self.generation).ok_or_else(|| Rejection::new(Reason::Unreachable))?;
-                (Arc::clone(&self.generation), found)
-            }
+        let (generation, (upstream, downstream)) = if let Some(found) = peers(&kept) {
+            (kept, found)
+        } else {
+            let found = peers(&self.generation).ok_or_else(|| Rejection::new(Reason::Unreachable))?;
+            (Arc::clone(&self.generation), found)
         };
         let destination = next_hop(&generation, downstream, message, routes.count)
             .ok_or_else(|| Rejection::new(Reason::Unreachable))?;

@@ -226,7 +226,7 @@ impl Border {
             *slot = Some(Box::new(context));
         }
         self.with_context(id, scope, |border, context, scope| {
-            border.begin(id, context, message, request, scope)
+            border.begin(id, context, message, request, scope);
         });
     }
 

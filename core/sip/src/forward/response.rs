@@ -77,7 +77,7 @@ impl Border {
         };
         match effect {
             ClientEffect::Pass if status < 200 => {
-                self.on_provisional(id, context, number, message, status, scope)
+                self.on_provisional(id, context, number, message, status, scope);
             }
             ClientEffect::Pass => self.on_final(id, context, number, message, status, scope),
             ClientEffect::PassAndAck => {
@@ -110,7 +110,7 @@ impl Border {
         let mut index = std::mem::take(&mut self.stored_index);
         if let Ok(sent) = parse::parse(&branch.sent, &context.generation.snapshot.limits, &mut index) {
             scope.out.send_with(branch.listener, branch.destination, |arena| {
-                rewrite::write_ack(&sent, response, arena)
+                rewrite::write_ack(&sent, response, arena);
             });
             self.shard_in(&context.generation, branch.peer).request(Way::Sent, Method::Ack);
         }

@@ -58,7 +58,7 @@ impl Border {
             || format!("{} {} ({})", rejection.status, rejection.phrase, reason.id()),
             Some(reason.entry().clause),
         );
-        let reason_value = self.reason_header(context, reason);
+        let reason_value = reason_header(context, reason);
         let mut headers: HeaderList<'_> =
             rejection.headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         if let Some(value) = &reason_value {
@@ -95,12 +95,6 @@ impl Border {
             || "OPTIONS for this border".to_owned(),
             Some("RFC 3261 §11.2"),
         );
-    }
-
-    fn reason_header(&self, context: &RequestContext, reason: Reason) -> Option<String> {
-        let entry = reason.entry();
-        let is_agreed = context.generation.snapshot.agreement(context.upstream).reason_header;
-        is_agreed.then(|| format!("Q.850;cause={};text=\"{}\"", entry.q850, entry.id))
     }
 
     /// Writes an answer of our own into `last_sent`.
@@ -263,4 +257,11 @@ impl Border {
         draft.encode(out);
         self.scratch = scratch;
     }
+}
+
+/// Our reason for the Reason header (RFC 3326), where it is agreed.
+fn reason_header(context: &RequestContext, reason: Reason) -> Option<String> {
+    let entry = reason.entry();
+    let is_agreed = context.generation.snapshot.agreement(context.upstream).reason_header;
+    is_agreed.then(|| format!("Q.850;cause={};text=\"{}\"", entry.q850, entry.id))
 }

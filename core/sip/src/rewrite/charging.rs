@@ -66,7 +66,7 @@ impl<'a> ChargingVector<'a> {
                 _ => {}
             }
         }
-        (!vector.icid.is_empty() && is_single_line(value)).then_some(vector)
+        (!vector.icid.is_empty() && is_single_line(vector.icid)).then_some(vector)
     }
 }
 
@@ -312,3 +312,6 @@ fn step(trace: &mut Trace, outcome: &'static str, detail: impl FnOnce() -> Strin
         clause: Some(clause),
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,10 +251,10 @@ impl<'a> Draft<'a> {
         let start = written.len();
         match line.origin {
             Origin::Received => {
-                written.extend_from_slice(slice(message.bytes(), line.text.start, line.text.name_end))
+                written.extend_from_slice(slice(message.bytes(), line.text.start, line.text.name_end));
             }
             Origin::Written => {
-                written.extend_from_within(line.text.start as usize..line.text.name_end as usize)
+                written.extend_from_within(line.text.start as usize..line.text.name_end as usize);
             }
         }
         *line = finish_line(written, start, line.text.id, value);

@@ -5,6 +5,7 @@
 //! From or To than before is refused, and the header stays as it was (SEC-31). Regular expressions are those of the crate
 //! `regex`, over bytes: linear in the text, and bounded in size.
 
+use memchr::memmem::Finder;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::draft::{Draft, HeaderName};
@@ -16,7 +17,7 @@ use crate::snapshot::document::{HeaderAction, HeaderRule, HeaderRuleSet, Message
 use crate::trace::{Stage, Step, Trace};
 
 /// No rule makes a longer value (the default bound of a header line, SEC-10).
-pub const VALUE_BYTES_MAX: usize = 8_192;
+pub(super) const VALUE_BYTES_MAX: usize = 8_192;
 
 /// Compiled size of one regular expression.
 const REGEX_BYTES_MAX: usize = 256 * 1024;
@@ -58,7 +59,7 @@ enum Action {
     Add(Vec<u8>),
     Set(Vec<u8>),
     Remove,
-    ReplaceText { finder: memchr::memmem::Finder<'static>, with: Vec<u8> },
+    ReplaceText { finder: Box<Finder<'static>>, with: Vec<u8> },
     ReplaceRegex { regex: Regex, with: Vec<Part> },
 }
 
@@ -139,7 +140,7 @@ impl Rule {
                 return Err(("pattern", "is empty: say what to look for".to_owned()));
             }
             HeaderAction::Replace { pattern, regex: false, with } => {
-                let finder = memchr::memmem::Finder::new(pattern.as_bytes()).into_owned();
+                let finder = Box::new(Finder::new(pattern.as_bytes()).into_owned());
                 Action::ReplaceText { finder, with: line("with", with)? }
             }
             HeaderAction::Replace { pattern, regex: true, with } => {
@@ -266,7 +267,7 @@ fn build(pattern: &str) -> Result<Regex, regex::Error> {
         .build()
 }
 
-fn replace_text(finder: &memchr::memmem::Finder<'_>, with: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+fn replace_text(finder: &Finder<'_>, with: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
     let mut copied = 0;
     for at in finder.find_iter(value) {
         out.extend_from_slice(value.get(copied..at).unwrap_or_default());
@@ -289,7 +290,9 @@ fn replace_regex(regex: &Regex, with: &[Part], value: &[u8], out: &mut Vec<u8>) 
     for captures in regex.captures_iter(value) {
         let Some(whole) = captures.get(0) else { continue };
         out.extend_from_slice(value.get(copied..whole.start()).unwrap_or_default());
-        with.iter().for_each(|part| part.write(&captures, out));
+        for part in with {
+            part.write(&captures, out);
+        }
         copied = whole.end();
         if out.len() > VALUE_BYTES_MAX {
             break;
@@ -353,3 +356,6 @@ fn push_text(text: &str, parts: &mut Vec<Part>) {
         _ => parts.push(Part::Text(text.as_bytes().to_vec())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ pub(super) fn stamp(line_value: &[u8], source: SocketAddr, out: &mut Vec<u8>) ->
         }
     }
     out.extend_from_slice(b";received=");
-    write_ip(source, out);
+    write_ip(source.ip(), out);
     if !rest.is_empty() {
         out.extend_from_slice(b", ");
         out.extend_from_slice(rest);
@@ -115,4 +115,114 @@ fn write_request(
 /// Appends header lines as they were received.
 pub(super) fn copy(message: &Message<'_>, line: &std::ops::Range<usize>, out: &mut Vec<u8>) {
     out.extend_from_slice(message.bytes().get(line.clone()).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::testing::{INVITE, edited_headers, with_message};
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    #[test]
+    fn our_via_asks_for_rport() {
+        for (address, expected) in [
+            ("127.0.0.1:5060", "SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKx"),
+            ("[::1]:5061", "SIP/2.0/UDP [::1]:5061;rport;branch=z9hG4bKx"),
+        ] {
+            let mut out = Vec::new();
+            via_value(&mut out, address.parse().unwrap(), b"z9hG4bKx");
+            assert_eq!(text(&out), expected);
+            assert!(Via::parse(&out).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_top_via_learns_where_the_request_came_from() {
+        for (source, received, expected) in [
+            // RFC 3261 §18.2.1: nothing to say
+            ("1.2.3.4:5060", "SIP/2.0/UDP 1.2.3.4:5060;branch=z", "SIP/2.0/UDP 1.2.3.4:5060;branch=z"),
+            (
+                "[2001:db8::1]:9",
+                "SIP/2.0/UDP [2001:DB8:0::1];branch=z",
+                "SIP/2.0/UDP [2001:DB8:0::1];branch=z",
+            ),
+            // another address, or a name
+            ("1.2.3.5:5060", "SIP/2.0/UDP 1.2.3.4;branch=z", "SIP/2.0/UDP 1.2.3.4;branch=z;received=1.2.3.5"),
+            (
+                "1.2.3.4:5060",
+                "SIP/2.0/UDP a.example;branch=z",
+                "SIP/2.0/UDP a.example;branch=z;received=1.2.3.4",
+            ),
+            ("[2001:db8::1]:9", "SIP/2.0/UDP a;branch=z", "SIP/2.0/UDP a;branch=z;received=2001:db8::1"),
+            ("[::ffff:1.2.3.4]:9", "SIP/2.0/UDP a;branch=z", "SIP/2.0/UDP a;branch=z;received=1.2.3.4"),
+            // RFC 3581 §4: rport, and received always with it
+            (
+                "1.2.3.4:65535",
+                "SIP/2.0/UDP 1.2.3.4;rport;branch=z",
+                "SIP/2.0/UDP 1.2.3.4;rport=65535;branch=z;received=1.2.3.4",
+            ),
+            // what the sender had no right to say
+            (
+                "1.2.3.4:7",
+                "SIP/2.0/UDP 1.2.3.4;received=9.9.9.9;RPORT=1;branch=z;x=\"a;rport\"",
+                "SIP/2.0/UDP 1.2.3.4;rport=7;branch=z;x=\"a;rport\";received=1.2.3.4",
+            ),
+            // the rest of the list, folds and blanks as written
+            (
+                "1.2.3.4:7",
+                "SIP / 2.0 / UDP a ; branch=z ;\r\n rport,SIP/2.0/UDP b;rport",
+                "SIP / 2.0 / UDP a ; branch=z ;rport=7;received=1.2.3.4, SIP/2.0/UDP b;rport",
+            ),
+            ("1.2.3.4:7", "garbage", "garbage"),
+        ] {
+            let headers = [format!("v: {received}"), "Via: SIP/2.0/UDP c;rport".to_owned()];
+            let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+            let out = edited_headers(&headers, |draft| via_received(draft, source.parse().unwrap()));
+            assert_eq!(out, [format!("v: {expected}"), "Via: SIP/2.0/UDP c;rport".to_owned()], "{received}");
+        }
+    }
+
+    #[test]
+    fn the_ack_of_a_failure_is_of_the_invite_but_for_to() {
+        let response = b"SIP/2.0 486 Busy\r\nVia: SIP/2.0/UDP 127.0.0.1:5070\r\nFrom: <sip:other>\r\n\
+To: <tel:+441632960083>;tag=callee\r\nCall-ID: y\r\nCSeq: 9 INVITE\r\n\r\n";
+        let mut out = Vec::new();
+        with_message(INVITE, |invite| {
+            with_message(response, |response| write_ack(&invite, &response, &mut out))
+        });
+        let expected = "ACK tel:+441632960083 SIP/2.0\r\n\
+v: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKa;rport\r\n\
+Max-Forwards: 70\r\n\
+Route: <sip:tok@127.0.0.1:5060;lr>,\r\n  <sip:b.example;lr>\r\n\
+f: \"A, B\" <sip:+4420@a.example>;tag=1\r\n\
+To: <tel:+441632960083>;tag=callee\r\n\
+CALL-ID: x@a\r\n\
+CSeq: 314 ACK\r\n\
+Content-Length: 0\r\n\r\n";
+        assert_eq!(text(&out), expected);
+    }
+
+    #[test]
+    fn a_cancel_is_of_the_invite_and_may_say_why() {
+        let common = "CANCEL tel:+441632960083 SIP/2.0\r\n\
+v: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKa;rport\r\n\
+Max-Forwards: 70\r\n\
+Route: <sip:tok@127.0.0.1:5060;lr>,\r\n  <sip:b.example;lr>\r\n\
+f: \"A, B\" <sip:+4420@a.example>;tag=1\r\n\
+To: <tel:+441632960083>\r\n\
+CALL-ID: x@a\r\n\
+CSeq: 314 CANCEL\r\n";
+        for (reason, line) in [
+            (None, ""),
+            (Some(&b"SIP;cause=200;text=\"answered\""[..]), "Reason: SIP;cause=200;text=\"answered\"\r\n"),
+            (Some(b"SIP\r\nX-Evil: 1"), "Reason: SIPX-Evil: 1\r\n"),
+        ] {
+            let mut out = Vec::new();
+            with_message(INVITE, |invite| write_cancel(&invite, reason, &mut out));
+            assert_eq!(text(&out), format!("{common}{line}Content-Length: 0\r\n\r\n"));
+        }
+    }
 }

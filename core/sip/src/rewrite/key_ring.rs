@@ -100,13 +100,17 @@ impl KeyRing {
                 SnapshotError::value(format!("keys[{at}].secret"), "give 32 bytes as 64 hexadecimal digits")
             })?;
             let unbound = UnboundKey::new(&AES_256_GCM, &secret)
-                .expect("INVARIANT: AES-256 takes every key of 32 bytes");
+                .map_err(|_| SnapshotError::value(format!("keys[{at}].secret"), "is no AES-256 key"))?;
             ring.push((key.id, LessSafeKey::new(unbound)));
         }
         Ok(Self { keys: ring })
     }
 
     /// Appends the token of *ticket* ([`TOKEN_LENGTH`] characters). *nonce* must never have been used before.
+    ///
+    /// # Panics
+    ///
+    /// Never: a ring has a key, and the ticket fits.
     pub fn seal(&self, nonce: [u8; NONCE_LEN], ticket: &Ticket, out: &mut Vec<u8>) {
         let (id, key) = self.keys.first().expect("INVARIANT: `compile` refuses an empty ring");
         let mut body = ticket.to_bytes();

@@ -73,3 +73,69 @@ fn copy_first(request: &Message<'_>, id: HeaderId, out: &mut Vec<u8>) {
         copy(request, &header.line, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::testing::{INVITE, with_message};
+
+    fn response(request: &[u8], status: u16, phrase: &str, extra: &[(&str, &[u8])]) -> String {
+        let mut out = b"kept".to_vec();
+        with_message(request, |request| {
+            write_response(
+                &request,
+                status,
+                phrase,
+                b"own",
+                "127.0.0.1:40000".parse().unwrap(),
+                extra,
+                &mut out,
+            );
+        });
+        String::from_utf8_lossy(out.strip_prefix(b"kept").expect("appended")).into_owned()
+    }
+
+    #[test]
+    fn a_refusal_goes_back_the_way_it_came() {
+        let extra: &[(&str, &[u8])] = &[("Allow", b"INVITE"), ("Retry-After", b"60")];
+        let expected = "SIP/2.0 405 Method Not Allowed\r\n\
+v: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKa;rport=40000;received=127.0.0.1, SIP/2.0/TCP core.a.example;branch=z9hG4bKb\r\n\
+Via: SIP/2.0/UDP [2001:db8::9];branch=z9hG4bKc\r\n\
+f: \"A, B\" <sip:+4420@a.example>;tag=1\r\n\
+To: <tel:+441632960083>;tag=own\r\n\
+CALL-ID: x@a\r\n\
+CSeq: 314 INVITE\r\n\
+Allow: INVITE\r\n\
+Retry-After: 60\r\n\
+Content-Length: 0\r\n\r\n";
+        assert_eq!(response(INVITE, 405, "Method Not Allowed", extra), expected);
+    }
+
+    #[test]
+    fn a_trying_has_the_timestamp_and_no_tag() {
+        let request = b"INVITE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP  127.0.0.1:1\r\nRecord-Route: <sip:r;lr>\r\nTo : sip:b\r\n\
+From: <sip:a>;tag=1\r\nTimestamp: 54.2\r\nP-Charging-Vector: icid-value=1\r\nCSeq: 1 INVITE\r\nCall-ID: c\r\n\r\n";
+        let expected = "SIP/2.0 100 Trying\r\nVia: SIP/2.0/UDP  127.0.0.1:1\r\nFrom: <sip:a>;tag=1\r\nTo : sip:b\r\n\
+Call-ID: c\r\nCSeq: 1 INVITE\r\nTimestamp: 54.2\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(response(request, 100, "Trying", &[]), expected);
+        let expected = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP  127.0.0.1:1\r\nFrom: <sip:a>;tag=1\r\nTo: sip:b;tag=own\r\n\
+Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(response(request, 200, "OK", &[]), expected);
+    }
+
+    #[test]
+    fn a_tag_that_is_there_stays_the_only_one() {
+        for to in ["<sip:b>;tag=2", "<sip:b", "\"open <sip:b>"] {
+            let request = format!("BYE sip:b SIP/2.0\r\nTo: {to}\r\n\r\n");
+            let expected = format!("SIP/2.0 481 Gone\r\nTo: {to}\r\nContent-Length: 0\r\n\r\n");
+            assert_eq!(response(request.as_bytes(), 481, "Gone", &[]), expected);
+        }
+    }
+
+    #[test]
+    fn phrases_and_extra_headers_stay_on_their_line() {
+        let expected = "SIP/2.0 403 noX: 1\r\nReason: aX: 1\r\nContent-Length: 0\r\n\r\n";
+        let request = b"OPTIONS sip:b SIP/2.0\r\nX: 1\r\n\r\n";
+        assert_eq!(response(request, 403, "no\r\nX: 1", &[("Reason", b"a\r\nX: 1")]), expected);
+    }
+}

@@ -42,17 +42,16 @@ pub(super) fn unfold(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Cuts off the first element of a comma list: itself, and what stands behind its comma. Empty elements are skipped.
+/// Cuts off the first element of a comma list: itself, and the elements behind it as written. Empty ones are skipped.
 pub(super) fn split_first(list: &[u8]) -> (&[u8], &[u8]) {
-    let mut rest = list;
-    loop {
-        let end = scan::find_outside(rest, b',').unwrap_or(rest.len());
-        let element = scan::trim(rest.get(..end).unwrap_or_default());
-        rest = rest.get(end + 1..).unwrap_or_default();
-        if !element.is_empty() || rest.is_empty() {
-            return (element, scan::trim(rest));
-        }
-    }
+    let list = skip_empty(list);
+    let end = scan::find_outside(list, b',').unwrap_or(list.len());
+    let (element, rest) = list.split_at(end);
+    (scan::trim(element), scan::trim(skip_empty(rest)))
+}
+
+fn skip_empty(list: &[u8]) -> &[u8] {
+    scan::split_where(list, |byte| byte != b',' && !scan::is_lws(byte)).1
 }
 
 /// Cuts off the first parameter of a list that begins with its semicolon, or with the first parameter itself.
@@ -89,16 +88,16 @@ pub(super) fn write_number(mut number: u32, out: &mut Vec<u8>) {
 
 /// Appends `host:port`, with brackets around an IPv6 address and never a zone.
 pub(super) fn write_address(address: SocketAddr, out: &mut Vec<u8>) {
-    let is_v6 = address.is_ipv6();
+    let is_v6 = address.ip().to_canonical().is_ipv6();
     out.extend_from_slice(if is_v6 { b"[" } else { b"" });
-    write_ip(address, out);
+    write_ip(address.ip(), out);
     out.extend_from_slice(if is_v6 { b"]:" } else { b":" });
     write_number(u32::from(address.port()), out);
 }
 
 /// Appends the IP address alone, without brackets (RFC 3261 §25.1, `via-received`).
-pub(super) fn write_ip(address: SocketAddr, out: &mut Vec<u8>) {
-    match address.ip() {
+pub(super) fn write_ip(address: IpAddr, out: &mut Vec<u8>) {
+    match address.to_canonical() {
         IpAddr::V4(v4) => {
             for (at, octet) in v4.octets().into_iter().enumerate() {
                 if at > 0 {
@@ -161,7 +160,7 @@ mod tests {
             (
                 &b" \"a, \\\" b\" <sip:x,y@z>;p, ,<sip:q> ,last"[..],
                 &b"\"a, \\\" b\" <sip:x,y@z>;p"[..],
-                &b",<sip:q> ,last"[..],
+                &b"<sip:q> ,last"[..],
             ),
             (b" , ,a", b"a", b""),
             (b" , ,", b"", b""),

@@ -137,7 +137,7 @@ struct Crossing {
 
 impl Crossing {
     /// Why the header is to be removed, if it is.
-    fn reason_to_remove(&self, row: &Row, value: &[u8]) -> Option<&'static str> {
+    fn reason_to_remove(self, row: &Row, value: &[u8]) -> Option<&'static str> {
         if row.scope == Scope::Responses && !self.is_response {
             return None;
         }
@@ -150,7 +150,7 @@ impl Crossing {
         (!self.destination_trusted && self.removes(row.outbound, value)).then_some("to an untrusted peer")
     }
 
-    fn removes(&self, action: Action, value: &[u8]) -> bool {
+    fn removes(self, action: Action, value: &[u8]) -> bool {
         match action {
             Action::Keep => false,
             Action::Remove => true,
@@ -204,4 +204,129 @@ fn step(id: &'static str, header: &DraftHeader<'_>, reason: &str) -> Step {
     let (name, value) = (String::from_utf8_lossy(header.name), String::from_utf8_lossy(header.value));
     let detail = format!("{name}: {value} ({reason})");
     Step { stage: Stage::Rewrite, rule: None, outcome: "removed", detail, clause: Some(id) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::testing::{edited_headers, edited_response};
+
+    const TRUSTED: bool = true;
+    const UNTRUSTED: bool = false;
+
+    fn request(headers: &[&str], source: bool, destination: bool) -> Vec<String> {
+        edited_headers(headers, |draft| {
+            apply(draft, source, destination, true, &mut Trace::off());
+        })
+    }
+
+    #[test]
+    fn every_row_does_what_it_says_in_requests_and_responses() {
+        for row in TABLE {
+            for (source, destination) in
+                [(TRUSTED, TRUSTED), (UNTRUSTED, TRUSTED), (TRUSTED, UNTRUSTED), (UNTRUSTED, UNTRUSTED)]
+            {
+                let word = |action| if let Action::RemoveValue(word) = action { word } else { "v" };
+                let value = word(row.inbound);
+                let line = format!("{}: {value}", row.header.name());
+                let headers = ["X-A: a", &line, "X-B: b"];
+                let removes = |action| matches!(action, Action::Remove | Action::RemoveValue(_));
+                let is_removed = row.never_crosses
+                    || (source == UNTRUSTED && removes(row.inbound))
+                    || (destination == UNTRUSTED && removes(row.outbound));
+                let expected: &[&str] = if is_removed { &["X-A: a", "X-B: b"] } else { &headers };
+                let responses = edited_response(200, &headers, |draft| {
+                    apply(draft, source, destination, true, &mut Trace::off());
+                });
+                assert_eq!(responses, expected, "{} in a response", row.id);
+                let expected = if row.scope == Scope::Any { expected } else { &headers };
+                assert_eq!(request(&headers, source, destination), expected, "{} in a request", row.id);
+            }
+        }
+    }
+
+    #[test]
+    fn an_identity_goes_out_unless_privacy_asks_for_it() {
+        const IDENTITY: &str = "P-Asserted-Identity: <sip:+4420@a.example>";
+        for (privacy, is_kept) in [
+            (None, true),
+            (Some("Privacy: none"), true),
+            (Some("Privacy: user"), true),
+            (Some("Privacy: header;session"), true),
+            (Some("Privacy: id"), false),
+            (Some("privacy: user; ID ;critical"), false),
+            (Some("Privacy: user,id"), false),
+            (Some("Privacy: none;id"), false),
+        ] {
+            let mut headers = vec![IDENTITY, "P-Asserted-Identity: <tel:+4420>", "From: x"];
+            headers.extend(privacy);
+            let kept: Vec<_> =
+                headers.iter().copied().filter(|line| is_kept || !line.starts_with("P-Asserted")).collect();
+            assert_eq!(request(&headers, TRUSTED, UNTRUSTED), kept, "{privacy:?}");
+            assert_eq!(request(&headers, TRUSTED, TRUSTED), headers, "{privacy:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_untrusted_peer_asserts_is_gone_and_its_privacy_stays() {
+        let headers = [
+            "P-Asserted-Identity: <sip:a>",
+            "p-asserted-identity: <sip:b>",
+            "Privacy: id",
+            "P-Access-Network-Info: x",
+            "P-Charging-Function-Addresses: ccf=1",
+            "P-Charging-Vector: icid-value=1",
+            "Reason: SIP;cause=200",
+            "Priority: emergency",
+            "Identity: signed",
+        ];
+        let expected = [
+            "Privacy: id",
+            "P-Charging-Vector: icid-value=1",
+            "Reason: SIP;cause=200",
+            "Priority: emergency",
+            "Identity: signed",
+        ];
+        assert_eq!(request(&headers, UNTRUSTED, TRUSTED), expected);
+    }
+
+    #[test]
+    fn inside_one_network_nothing_is_removed() {
+        let headers = [
+            "P-Charging-Function-Addresses: ccf=1",
+            "P-Preferred-Identity: <sip:a>",
+            "P-Asserted-Identity: x",
+        ];
+        let out = edited_headers(&headers, |draft| {
+            assert_eq!(apply(draft, TRUSTED, TRUSTED, false, &mut Trace::off()), 0);
+        });
+        assert_eq!(out, headers);
+    }
+
+    #[test]
+    fn history_entries_that_ask_for_privacy_do_not_go_to_the_untrusted() {
+        let headers = [
+            "History-Info: <sip:a>;index=1, <sip:b?Privacy=history>;index=1.1,<sip:c>;index=1.2",
+            "History-Info: <sip:d?privacy=HISTORY>;index=1.3",
+            "To: t",
+        ];
+        let expected = ["History-Info: <sip:a>;index=1, <sip:c>;index=1.2", "To: t"];
+        assert_eq!(request(&headers, TRUSTED, UNTRUSTED), expected);
+        assert_eq!(request(&headers, TRUSTED, TRUSTED), headers);
+        let whole = ["History-Info: <sip:a>;index=1", "Privacy: history"];
+        assert_eq!(request(&whole, TRUSTED, UNTRUSTED), ["Privacy: history"]);
+        assert_eq!(request(&whole, TRUSTED, TRUSTED), whole);
+    }
+
+    #[test]
+    fn each_removal_is_a_step_with_its_row() {
+        let mut trace = Trace::on();
+        edited_headers(&["P-Served-User: <sip:a>", "To: t"], |draft| {
+            assert_eq!(apply(draft, UNTRUSTED, TRUSTED, true, &mut trace), 1);
+        });
+        let steps = trace.take();
+        assert_eq!(steps.len(), 1);
+        assert_eq!((steps[0].outcome, steps[0].clause), ("removed", Some("TB-08")));
+        assert_eq!(steps[0].detail, "P-Served-User: <sip:a> (from an untrusted peer)");
+    }
 }

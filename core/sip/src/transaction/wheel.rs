@@ -226,7 +226,7 @@ mod tests {
         let mut wheel = Wheel::new(Time::ZERO);
         wheel.arm(Time::from_millis(500), 1);
         assert_eq!(wheel.next_due(), Some(Time::from_millis(500)));
-        assert_eq!(drain(&mut wheel, 499), []);
+        assert!(drain(&mut wheel, 499).is_empty());
         assert_eq!(drain(&mut wheel, 500), [1]);
         assert_eq!(wheel.next_due(), None);
         assert!(wheel.is_empty());
@@ -236,7 +236,7 @@ mod tests {
     fn a_time_between_ticks_is_rounded_up() {
         let mut wheel = Wheel::new(Time::ZERO);
         wheel.arm(Time::from_millis(11), 1);
-        assert_eq!(drain(&mut wheel, 19), []);
+        assert!(drain(&mut wheel, 19).is_empty());
         assert_eq!(wheel.next_due(), Some(Time::from_millis(20)));
         assert_eq!(drain(&mut wheel, 20), [1]);
     }
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn what_has_passed_fires_at_once() {
         let mut wheel = Wheel::new(Time::from_millis(1_000_000));
-        assert_eq!(drain(&mut wheel, 1_000_100), []);
+        assert!(drain(&mut wheel, 1_000_100).is_empty());
         wheel.arm(Time::from_millis(5), 1);
         wheel.arm(Time::from_millis(1_000_100), 2);
         assert!(wheel.next_due() <= Some(Time::from_millis(1_000_100)));

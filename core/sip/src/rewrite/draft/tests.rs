@@ -159,14 +159,7 @@ fn values_are_popped_one_by_one_over_lines_and_folds() {
     let once = edited_headers(&headers, |draft| {
         draft.pop_value("Route");
     });
-    assert_eq!(
-        once,
-        [",\r\n <sip:c>", "To: t", "route:", "ROUTE: <sip:d> ,"]
-            .map(|line| { if line.starts_with(',') { format!("Route: {line}") } else { line.to_owned() } })
-            .join("\r\n")
-            .split("\r\n")
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(once, ["Route: <sip:c>", "To: t", "route:", "ROUTE: <sip:d> ,"]);
 }
 
 #[test]
