@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS_MAX: Final = 1000
 """Bounds the program; 255 octets without counted repetition need at most two thirds of it."""
-STEPS_MAX: Final = 12_000
+STEPS_MAX: Final = 5_000
 """Bounds the work of one match; an ordinary record needs a few hundred."""
 DEPTH_MAX: Final = 40
 """Bounds the nesting of groups, and so the recursion of the parser."""

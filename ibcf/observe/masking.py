@@ -9,9 +9,10 @@ _HIDDEN: Final = 4
 
 _NUMBER: Final = re.compile(
     r"""
-      (?P<global>  \+[0-9][0-9\-.()]{3,} )                                  # +44-1632-960083, wherever it stands
-    | (?<![A-Za-z]) (?P<scheme> (?:sips?|tel): ) (?P<local> [0-9(][0-9\-.()]{3,} ) (?= [@;:?>"'\s] | $ )
-    | (?<![0-9.]) (?P<domain> (?:[0-9]\.){5,} ) (?= [A-Za-z] )              # 3.8.0.0.6.9.2.3.6.1.4.4.e164.arpa
+      (?P<global> \+[0-9][0-9\-.()]{3,}+ ) (?! x )                          # +44-1632-960083, wherever it stands
+    | (?<! [A-Za-z] ) (?P<scheme> (?: sips?: (?= [^\s<>@]*@ ) | tel: ) )     # without an @ it is a host
+      (?P<local> [0-9(][0-9\-.()]{3,}+ ) (?= [@;:?>"'\s] | $ )
+    | (?<! [0-9.] ) (?P<domain> (?: [0-9]\. ){5,} ) (?= [A-Za-z] )          # 3.8.0.0.6.9.2.3.6.1.4.4.e164.arpa
     """,
     re.VERBOSE | re.IGNORECASE,
 )
