@@ -11,7 +11,7 @@ fn refused(text: &str, reason: &str) -> String {
     let mut world = World::new();
     let sent = world.receive(A, text);
     assert_eq!(sent.len(), 1, "{reason}: {:?}", sent.iter().map(Sent::start).collect::<Vec<_>>());
-    assert_eq!(world.metric("ibcf_rejections_total", &[reason]), 1.0, "{reason} is counted");
+    assert_eq!(world.metric("ibcf_rejections_total", &[reason]), 1, "{reason} is counted");
     let start = sent[0].start().to_owned();
     world.assert_quiet();
     start

@@ -96,6 +96,27 @@ impl Draws {
 mod tests {
     use super::*;
 
+    #[test]
+    fn all_targets_of_a_peer_come_before_the_next_peer() {
+        let target = |id: &str, priority: u16| serde_json::json!({"id": id, "address": "127.0.0.1:5060", "priority": priority});
+        let peer = |id: &str, targets: &[serde_json::Value]| serde_json::json!({"id": id, "side": "peer", "agreement": "x", "listener": "l", "sources": [], "targets": targets});
+        let document = serde_json::json!({
+            "version": 1, "generation": 1, "node": {"name": "n", "domain": "a.example"},
+            "keys": [{"id": 1, "secret": "00".repeat(32)}],
+            "listeners": [{"id": "l", "side": "peer", "transport": "udp", "address": "127.0.0.1:0"}],
+            "agreements": [{"id": "x", "trusted": false, "methods": []}],
+            "peers": [peer("a", &[target("a1", 2), target("a2", 1)]), peer("none", &[]), peer("b", &[target("b1", 0)])],
+            "routes": [],
+        });
+        let snapshot = Snapshot::load(document.to_string().as_bytes()).expect("a good snapshot");
+        let peers = vec![(PeerIndex(2), 2, 1), (PeerIndex(0), 1, 1), (PeerIndex(1), 0, 1)];
+        let choice = RouteChoice { peers, failover_statuses: Vec::new(), attempts_max: 1 };
+        let mut out = SmallVec::from_slice(&[Target { peer: PeerIndex(9), target: 9 }]);
+        target_set(&choice, &snapshot, 7, &mut out);
+        let order: Vec<_> = out.iter().map(|target| (target.peer.0, target.target)).collect();
+        assert_eq!(order, [(0, 1), (0, 0), (2, 0)]);
+    }
+
     fn first_of(weights: &[(u16, u16)], hash: u64) -> usize {
         let mut candidates: Vec<_> = weights
             .iter()
