@@ -130,7 +130,8 @@ impl World {
         Self { border, shared, out: Outputs::default(), ms: 1_000, events: Vec::new(), questions: Vec::new() }
     }
 
-    fn now(&self) -> Now {
+    /// The moment that the next input is handled at.
+    pub fn now(&self) -> Now {
         Now { time: Time::from_millis(self.ms), unix_ms: 1_700_000_000_000 + self.ms }
     }
 
@@ -141,6 +142,11 @@ impl World {
         self.border.handle(input, now, &mut self.out);
         self.events.append(&mut self.out.events);
         self.questions.append(&mut self.out.questions);
+        self.sent()
+    }
+
+    /// What the last input sent.
+    pub fn sent(&self) -> Vec<Sent> {
         let text = |send| String::from_utf8_lossy(self.out.bytes(send)).into_owned();
         self.out
             .sends()
