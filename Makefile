@@ -1,0 +1,64 @@
+# Everything a newcomer needs: python3 (3.11+), cargo and make. The venv is made here; nothing needs root.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := core
+SEED ?= 1
+CALLS ?= 10000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-rust test-python lint types check sim bench schema clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet 'maturin>=1.9.4,<2'
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# The compiled module is made anew when a Rust file changed; the marker is its date.
+$(VENV)/.built: $(VENV)/.ready $(shell find $(CORE) -name target -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name Cargo.lock \) -print 2>/dev/null)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet
+	touch $@
+
+setup: $(VENV)/.built ## make .venv, install what the tests need, build the core
+
+build: setup ## the same
+
+demo: setup ## two carriers, one border, four calls: what ibcf is for
+	@$(BIN)/ibcf demo
+
+test: test-rust test-python ## every test, Rust and Python
+
+test-rust:
+	cd $(CORE) && cargo test --locked --quiet
+
+test-python: setup
+	$(BIN)/python -m pytest
+
+lint: setup ## formats, lints, types, the stub against the module
+	cd $(CORE) && cargo fmt --check
+	cd $(CORE) && cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+	cd $(CORE) && RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy ibcf tests
+	$(BIN)/python -m mypy.stubtest ibcf._core
+
+check: lint test ## all that must be green before a commit
+
+sim: ## the simulator: make sim SEED=7 CALLS=100000
+	cd $(CORE) && cargo run --locked --quiet --release -p ibcf-sim -- --seed $(SEED) --calls $(CALLS)
+
+bench: ## criterion benches of the core
+	cd $(CORE) && cargo bench --locked -p ibcf-sip
+
+schema: setup ## write the JSON Schema of the configuration again
+	$(BIN)/ibcf schema > ibcf.schema.json
+
+clean: ## forget what was built
+	rm -rf $(VENV) $(CORE)/target
