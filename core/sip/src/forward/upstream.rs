@@ -245,7 +245,7 @@ impl Border {
             &to.charging,
             from.trusted,
             context.facts.icid.as_deref(),
-            context.facts.orig_ioi_received.as_deref(),
+            context.facts.orig_ioi_received.as_deref().or(context.facts.orig_ioi.as_deref()),
             trace,
         );
         if let Some(ioi) = charged.term_ioi.or_else(|| to.charging.term_ioi.clone()) {

@@ -87,8 +87,7 @@ pub fn policy() -> Value {
             {"id": "peer_udp", "side": "peer", "transport": "udp", "address": BORDER_PEER},
         ],
         "agreements": [
-            {"id": "home", "trusted": true, "methods": methods, "option_tags": ["100rel", "timer"], "reason_header": true,
-             "charging": {"term_ioi": "b.example"}},
+            {"id": "home", "trusted": true, "methods": methods, "option_tags": ["100rel", "timer"], "reason_header": true},
             {"id": "peering", "trusted": true, "methods": methods, "option_tags": ["100rel", "timer"],
              "body_bytes_max": 4000, "charging": {"orig_ioi": "a.example"}},
         ],
