@@ -104,8 +104,17 @@ fn an_answer_to_nothing_is_counted() {
 fn a_local_number_is_never_asked_for() {
     let mut world = World::new();
     let sent = world.receive(A, &request("INVITE", "tel:7042;phone-context=a.example", "e7", 1, "", &[], ""));
-    only(&sent, "SIP/2.0 404");
+    only(&sent, "SIP/2.0 484");
+    assert_eq!(world.records()[0].reason, Some("decide.number_incomplete"));
     assert!(world.questions.is_empty());
+}
+
+#[test]
+fn a_number_that_was_looked_up_elsewhere_is_not_looked_up_again() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "tel:+441632960083;npdi", "e9", 1, "", &[], ""));
+    only(&sent, "SIP/2.0 404");
+    assert!(world.questions.is_empty(), "ENUM-06");
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod rules;
 mod targets;
 
 pub use answers::{AnswerCache, CachedAnswer};
-pub use number::{NumberKind, global_number};
+pub use number::{NumberKind, global_number, is_dipped, number_kind};
 pub use questions::{Asked, Questions, worker_of};
 pub use rules::{Facts, RouteChoice, RouteTable, Verdict};
 pub use targets::{Target, target_set};

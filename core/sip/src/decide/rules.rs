@@ -64,8 +64,6 @@ pub struct Facts<'a> {
     pub number: Option<&'a str>,
     /// What the last ENUM rule led to.
     pub enum_outcome: Option<EnumOutcome>,
-    /// Stable for a call: chooses among weights.
-    pub hash: u64,
 }
 
 /// What the rules decided.
@@ -318,7 +316,6 @@ mod tests {
             request_uri: b"tel:+441632960083",
             number: Some("+441632960083"),
             enum_outcome: None,
-            hash: 0,
         }
     }
 
@@ -542,7 +539,6 @@ mod tests {
                     request_uri: uris[dice.roll(5)],
                     number: [None, Some("+441632"), Some("+4590"), Some("+1")][dice.roll(4)],
                     enum_outcome: [None, Some(EnumOutcome::Found), Some(EnumOutcome::Failed)][dice.roll(3)],
-                    hash: 0,
                 };
                 let from = dice.roll(30);
                 let traced = table.evaluate(from, &facts, &mut Trace::on());

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
+
 use crate::border::{Border, Scope, TimerKey};
-use crate::decide::{self, Asked, CachedAnswer, Facts as RouteFacts, RouteChoice, Verdict};
+use crate::decide::{
+    self, Asked, CachedAnswer, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped, number_kind,
+};
 use crate::input::{Answer, AnswerBody, EnumOutcome};
 use crate::message::{Message, Uri};
 use crate::output::{QuestionBody, QuestionId};
@@ -69,7 +73,7 @@ impl Border {
     }
 
     fn choose_targets(&mut self, context: &mut RequestContext, snapshot: &Snapshot, choice: &RouteChoice) {
-        let hash = self.hasher.hash128(&[b"targets", &context.request]) as u64;
+        let hash = context.key.0 as u64; // keyed, and different for each transaction
         let decision = &mut context.decision;
         decision.targets.clear();
         decision.next_target = 0;
@@ -87,17 +91,18 @@ impl Border {
         scope: &mut Scope<'_>,
     ) -> LookUp {
         let service_of = &snapshot.enums[service.at()];
-        let Some(number) =
-            context.decision.number.filter(|number| number.len() > usize::from(service_of.digits_min))
-        else {
-            scope.step(
-                Stage::Decide,
-                Some(&service_of.id),
-                "skipped",
-                || "no global number to look up".to_owned(),
-                Some("RFC 6116 §3.7"),
-            );
-            return LookUp::Done;
+        let number = match askable(context, service_of.digits_min) {
+            Ok(number) => number,
+            Err(why) => {
+                scope.step(
+                    Stage::Decide,
+                    Some(&service_of.id),
+                    "skipped",
+                    || why.to_owned(),
+                    Some("RFC 6116 §3.7"),
+                );
+                return LookUp::Done;
+            }
         };
         context.decision.enum_service = Some(service);
         if let Some(answer) = self.answers.get(&service_of.id, &number, scope.now.time) {
@@ -193,9 +198,20 @@ fn evaluate<'s>(snapshot: &'s Snapshot, context: &RequestContext, scope: &mut Sc
         request_uri: context.request_uri(),
         number: context.decision.number.as_deref(),
         enum_outcome: context.decision.enum_outcome,
-        hash: 0,
     };
     snapshot.routes.evaluate(context.decision.next_rule, &facts, &mut scope.out.trace)
+}
+
+/// The number, if it may be asked for: global, long enough (ENUM-04), and not yet looked up elsewhere (ENUM-06).
+fn askable(context: &RequestContext, digits_min: u8) -> Result<ArrayString<17>, &'static str> {
+    let number = context.decision.number.ok_or("no global number to look up")?;
+    if number.len() <= usize::from(digits_min) {
+        return Err("the number is too short to be asked for");
+    }
+    if Uri::parse(context.request_uri()).is_ok_and(|uri| is_dipped(&uri)) {
+        return Err("npdi: the number was looked up before");
+    }
+    Ok(number)
 }
 
 fn no_answer(class: &str) -> CachedAnswer {
@@ -226,11 +242,15 @@ fn take_answer(
     );
 }
 
+/// Nothing routes it: say what was wrong with the number, if the number was (ENUM-47, ENUM-48, TEL-09).
 fn no_route_reason(context: &RequestContext) -> Reason {
     match context.decision.enum_outcome {
         Some(EnumOutcome::NotFound) => Reason::NumberUnknown,
         Some(EnumOutcome::Failed) => Reason::EnumFailed,
-        _ => Reason::NoRoute,
+        _ => match Uri::parse(context.request_uri()).map(|uri| number_kind(&uri)) {
+            Ok(NumberKind::Local) => Reason::NumberIncomplete,
+            _ => Reason::NoRoute,
+        },
     }
 }
 
