@@ -76,7 +76,7 @@ class Core:
         Raises:
             SnapshotRefusedError: it cannot be loaded.
             ListenError: its listeners are not the ones that are bound; that takes a restart.
-            CoreError: the core was stopped; or a worker did not take the snapshot within 5 s, and will when it can.
+            CoreError: the core was stopped; or a worker did not carry it out within 5 s, and will when it can.
         """
 
     def fileno(self) -> int:
@@ -112,7 +112,14 @@ class Core:
         """Return all counters since the start (JSON array of `ibcf.boundary.Family`). Never blocks the workers."""
 
     def drain(self) -> None:
-        """Take no new calls (503) from now on; what is in progress goes on. Returns at once. There is no way back."""
+        """Take no new calls (503) from now on; what is in progress goes on. There is no way back.
+
+        Returns when every worker refuses new calls: blocks for one turn of each, with the GIL released. Has no effect
+        before `start`.
+
+        Raises:
+            CoreError: a worker did not carry it out within 5 s, and will when it can.
+        """
 
     def is_idle(self) -> bool:
         """Tell whether no transaction is in progress and no message waits. True before `start` and after `stop`."""

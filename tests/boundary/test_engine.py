@@ -94,7 +94,7 @@ def test_what_the_snapshot_does_not_have_is_named() -> None:
     engine = _core.Engine(snapshot())
     with pytest.raises(CoreError, match=r'unknown listener "peer" \(known: home\)'):
         engine.receive("peer", SOURCE, b"", now_ms=START_MS)
-    with pytest.raises(CoreError, match='"127.0.0.1" is no source'):
+    with pytest.raises(CoreError, match=r'"127\.0\.0\.1" is no source'):
         engine.receive("home", "127.0.0.1", b"", now_ms=START_MS)
     with pytest.raises(CoreError, match="answers: "):
         engine.answer(b"[1]", now_ms=START_MS)

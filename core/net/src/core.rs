@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,8 +35,8 @@ use crate::worker::{Common, Handler, Parts, WAKE};
 pub(crate) const WORKERS_MAX: usize = 64;
 /// Events that may wait for the control plane.
 const EVENTS_MAX: usize = 65_536;
-/// How long a worker may take to take a snapshot over.
-const APPLY_WITHIN: Duration = Duration::from_secs(5);
+/// How long a worker may take to carry out an order.
+const ORDER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How to run.
 #[derive(Clone, Copy, Debug)]
@@ -199,22 +199,8 @@ impl Core {
             return Err(NetError::State("the border was stopped: make a new one"));
         }
         state.snapshot = Arc::new(snapshot);
-        if let Phase::Running(_) = &state.phase {
-            let taken: Vec<_> = self
-                .common
-                .inboxes
-                .iter()
-                .map(|inbox| {
-                    let (done, taken) = sync_channel(1);
-                    inbox.order(Order::Apply(Arc::clone(&state.snapshot), done));
-                    taken
-                })
-                .collect();
-            for (worker, taken) in taken.iter().enumerate() {
-                taken.recv_timeout(APPLY_WITHIN).map_err(|_| NetError::Stuck { worker })?;
-            }
-        }
-        Ok(())
+        let next = &state.snapshot;
+        self.order_all(&state.phase, |done| Order::Apply(Arc::clone(next), done))
     }
 
     /// The hub's descriptor: readable when questions or events wait.
@@ -266,9 +252,9 @@ impl Core {
         families
     }
 
-    /// Takes no new work from now on; what is in progress goes on.
-    pub fn drain(&self) {
-        self.common.inboxes.iter().for_each(|inbox| inbox.order(Order::Drain));
+    /// Takes no new work from now on; what is in progress goes on. Returns when every worker knows; has no effect before [`Self::start`].
+    pub fn drain(&self) -> Result<(), NetError> {
+        self.order_all(&self.state().phase, Order::Drain)
     }
 
     /// Is no transaction in progress, and nothing waiting to be handled?
@@ -286,6 +272,21 @@ impl Core {
         if let Phase::Running(threads) = phase {
             self.join(threads);
         }
+    }
+
+    /// Gives every running worker an order, and waits until all have carried it out.
+    fn order_all(&self, phase: &Phase, order: impl Fn(SyncSender<()>) -> Order) -> Result<(), NetError> {
+        let Phase::Running(_) = phase else { return Ok(()) };
+        let give = |inbox: &Inbox| {
+            let (done, carried_out) = sync_channel(1);
+            inbox.order(order(done));
+            carried_out
+        };
+        let waiting: Vec<_> = self.common.inboxes.iter().map(give).collect();
+        for (worker, carried_out) in waiting.iter().enumerate() {
+            carried_out.recv_timeout(ORDER_WITHIN).map_err(|_| NetError::Stuck { worker })?;
+        }
+        Ok(())
     }
 
     fn join(&self, threads: Vec<JoinHandle<Vec<Event>>>) {

@@ -38,8 +38,8 @@ pub enum NetError {
     /// The border was stopped, or is started already.
     #[error("{0}")]
     State(&'static str),
-    /// A worker did not take a message in time; it may be stuck.
-    #[error("worker {worker} did not take the snapshot in time: look at its alarms")]
+    /// A worker did not do in time what it was told; it may be stuck.
+    #[error("worker {worker} did not carry out an order in time: look at its alarms")]
     Stuck {
         /// Which one.
         worker: usize,

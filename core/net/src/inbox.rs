@@ -28,7 +28,8 @@ pub(crate) enum Handed {
 pub(crate) enum Order {
     /// Serve this from now on, then say so.
     Apply(Arc<Snapshot>, SyncSender<()>),
-    Drain,
+    /// Take no new work from now on, then say so.
+    Drain(SyncSender<()>),
     Stop,
 }
 

@@ -87,6 +87,12 @@ mod tests {
                 )
             );
         }
+        let event = Event::Alarm { name: "panic", detail: "x".to_owned(), unix_ms: 7 };
+        let json = serde_json::to_string(&event).expect("JSON");
+        assert_eq!(
+            json, r#"{"event":"alarm","name":"panic","detail":"x","unix_ms":7}"#,
+            "as tests/boundary reads it"
+        );
         let kept = panics.all();
         assert_eq!(kept.len(), PANICS_KEPT);
         assert_eq!(kept.last().map(|saved| saved.bytes.as_slice()), Some([19, 0xff].as_slice()));

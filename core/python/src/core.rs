@@ -66,8 +66,8 @@ impl Core {
         to_bytes(py, &families)
     }
 
-    fn drain(&self) {
-        self.inner.drain();
+    fn drain(&self, py: Python<'_>) -> Result<(), BoundaryError> {
+        Ok(py.detach(|| self.inner.drain())?)
     }
 
     fn is_idle(&self, py: Python<'_>) -> bool {

@@ -71,9 +71,8 @@ impl Engine {
         data: &[u8],
         now_ms: u64,
     ) -> Result<Outputs, BoundaryError> {
-        let at = self.listeners.iter().position(|id| id == listener).ok_or_else(|| BoundaryError::UnknownListener {
-            id: listener.to_owned(),
-            known: self.listeners.join(", "),
+        let at = self.listeners.iter().position(|id| id == listener).ok_or_else(|| {
+            BoundaryError::UnknownListener { id: listener.to_owned(), known: self.listeners.join(", ") }
         })?;
         let source: SocketAddr = source.parse().map_err(|_| BoundaryError::Source(source.to_owned()))?;
         self.run(py, |state| {
@@ -125,7 +124,9 @@ impl Engine {
         Ok(Outputs {
             sends: sends
                 .into_iter()
-                .map(|(listener, destination, bytes)| (listener, destination, PyBytes::new(py, &bytes).unbind()))
+                .map(|(listener, destination, bytes)| {
+                    (listener, destination, PyBytes::new(py, &bytes).unbind())
+                })
                 .collect(),
             questions: to_bytes(py, &questions)?.unbind(),
             events: to_bytes(py, &events)?.unbind(),

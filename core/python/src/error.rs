@@ -58,9 +58,9 @@ impl From<BoundaryError> for PyErr {
             BoundaryError::UnknownListener { id, known } => {
                 CoreError::new_err(format!("unknown listener \"{id}\" (known: {known})"))
             }
-            BoundaryError::Source(text) => {
-                CoreError::new_err(format!("\"{text}\" is no source: give address:port, such as 127.0.0.1:5060"))
-            }
+            BoundaryError::Source(text) => CoreError::new_err(format!(
+                "\"{text}\" is no source: give address:port, such as 127.0.0.1:5060"
+            )),
         }
     }
 }

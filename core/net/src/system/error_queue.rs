@@ -87,7 +87,7 @@ fn errno_of(header: &msghdr) -> Option<i32> {
         {
             // SAFETY: such a control message carries a `sock_extended_err`, and its length says that it is whole.
             let error = unsafe { CMSG_DATA(at).cast::<sock_extended_err>().read_unaligned() };
-            return Some(error.ee_errno.cast_signed());
+            return i32::try_from(error.ee_errno).ok();
         }
         // SAFETY: `at` came from the same header.
         at = unsafe { CMSG_NXTHDR(header, at) };

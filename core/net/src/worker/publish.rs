@@ -66,7 +66,7 @@ impl Publisher {
                 self.lost = 0;
             }
         }
-        counters.charging_waiting.set(self.charging.len().cast_signed() as i64);
+        counters.charging_waiting.set(i64::try_from(self.charging.len()).unwrap_or(i64::MAX));
         hub.signal();
     }
 

@@ -116,9 +116,10 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
                     self.handle(Input::Apply(snapshot), &[], now);
                     let _ = done.send(()); // nobody listens any more when the caller gave up
                 }
-                Order::Drain => {
+                Order::Drain(done) => {
                     self.is_draining = true;
                     self.handle(Input::Drain, &[], now);
+                    let _ = done.send(());
                 }
                 Order::Stop => {
                     self.handle(Input::Close, &[], now);

@@ -271,7 +271,7 @@ fn a_new_snapshot_is_served_once_apply_returns_and_other_listeners_are_refused()
 fn stop_ends_the_threads_frees_the_port_and_may_be_called_again() {
     let running = Running::start(2, "127.0.0.1:0");
     let address = running.core.listeners()[0].1;
-    running.core.drain();
+    running.core.drain().expect("carried out");
     assert_eq!(running.ask("hello"), "0 hello".replace('0', &running.ask("x")[..1]));
     running.core.stop();
     running.core.stop();
