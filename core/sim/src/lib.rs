@@ -1,1 +1,124 @@
-//! Not written yet.
+//! The simulator: a border between two toy IMS cores, on a virtual clock and a network that loses, repeats and overtakes.
+//!
+//! A run is decided by its seed alone. [`world::run`] plays it to the end, [`checker`] says what was wrong, and
+//! [`replay`] plays it once more to draw the ladder of the call that showed it. Nothing here reads a clock or opens a socket.
+
+#![forbid(unsafe_code)]
+
+pub mod answering;
+pub mod calling;
+pub mod checker;
+pub mod ladder;
+pub mod network;
+pub mod noise;
+pub mod peer;
+pub mod plan;
+pub mod policy;
+pub mod random;
+pub mod resend;
+pub mod text;
+pub mod world;
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ibcf_sip::snapshot::SnapshotError;
+
+use world::{Report, Setup};
+
+/// How many calls a run has at most; more of them are several runs, with seeds that follow each other.
+pub const CALLS_PER_RUN: u64 = 1_000;
+/// How many failures of a run are told.
+const FAILURES_TOLD: usize = 10;
+
+/// All runs together.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Calls played.
+    pub calls: u64,
+    /// Datagrams that the border took.
+    pub received: u64,
+    /// Datagrams that it sent.
+    pub sent: u64,
+    /// What went wrong, told with seed and ladder; empty if all is well.
+    pub faults: Vec<String>,
+}
+
+/// Splits *calls* into runs from *setup*'s seed on.
+pub fn split(setup: Setup) -> Vec<Setup> {
+    let runs = setup.calls.div_ceil(CALLS_PER_RUN);
+    (0..runs)
+        .map(|run| Setup {
+            seed: setup.seed.wrapping_add(run),
+            calls: CALLS_PER_RUN.min(setup.calls - run * CALLS_PER_RUN),
+            ..setup
+        })
+        .collect()
+}
+
+/// Plays all *setups*, as many at a time as the machine has cores.
+///
+/// # Errors
+///
+/// The core refused the simulator's snapshot.
+pub fn play(setups: &[Setup]) -> Result<Summary, SnapshotError> {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(setups.len().max(1));
+    let work = || {
+        let mut summary = Summary::default();
+        while let Some(setup) = setups.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX)) {
+            let report = world::run(*setup)?;
+            summary.calls += setup.calls;
+            summary.received += report.received;
+            summary.sent += report.sent;
+            if !report.failures.is_empty() {
+                summary.faults.push(tell(*setup, &report)?);
+            }
+        }
+        Ok(summary)
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().try_fold(Summary::default(), |mut total, handle| {
+            // A panic of the simulator itself goes on as it is; one of the border was caught and is a failure.
+            let summary = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            total.calls += summary.calls;
+            total.received += summary.received;
+            total.sent += summary.sent;
+            total.faults.extend(summary.faults);
+            Ok(total)
+        })
+    })
+}
+
+/// Plays *setup* once more and keeps the ladder of *call*.
+///
+/// # Errors
+///
+/// The core refused the simulator's snapshot.
+pub fn replay(setup: Setup, call: u64) -> Result<Report, SnapshotError> {
+    world::run(Setup { watched: Some(call), ..setup })
+}
+
+/// Tells what went wrong in a run: the seed, the failures, and the ladder of the first call that showed one.
+fn tell(setup: Setup, report: &Report) -> Result<String, SnapshotError> {
+    let mut out = format!("seed {} with {} calls, network {:?}\n", setup.seed, setup.calls, report.conditions);
+    for failure in report.failures.iter().take(FAILURES_TOLD) {
+        match failure.call {
+            Some(call) => {
+                let _ = writeln!(out, "  {}: {}", peer::call_id(call), failure.what);
+            }
+            None => {
+                let _ = writeln!(out, "  {}", failure.what);
+            }
+        }
+    }
+    if report.failures.len() > FAILURES_TOLD {
+        let _ = writeln!(out, "  and {} more", report.failures.len() - FAILURES_TOLD);
+    }
+    if let Some(call) = report.failures.iter().find_map(|failure| failure.call) {
+        let ladder = replay(setup, call)?.ladder.unwrap_or_default();
+        let _ = write!(out, "\n{}\n{ladder}", peer::call_id(call));
+    }
+    Ok(out)
+}
