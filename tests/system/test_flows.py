@@ -104,7 +104,7 @@ def test_number_that_enum_does_not_know_goes_to_transit(scene: Stage) -> None:
 
 
 def test_number_that_nobody_knows_is_not_found(scene: Stage) -> None:
-    """When the transit carrier knows no way either its 404 goes back to the caller, kept apart from a refusal of ours."""
+    """When the transit carrier knows no way either its 404 goes back to the caller."""
     c = scene.uas("04-unknown-number/uas.xml", scene.carriers.c)
     scene.uac("04-unknown-number/uac.xml", UNKNOWN_NUMBER).expect()
     c.expect()
