@@ -380,7 +380,7 @@ class Service:
         try:
             loaded = await asyncio.to_thread(read, self.path)
             snapshot = checked_snapshot(loaded, generation=self.generation + 1, check=self.module.check)
-            self._core.apply(snapshot)
+            await asyncio.to_thread(self._core.apply, snapshot)  # waits for a turn of each worker
         except IbcfError as error:
             self._metrics.config_reloads.labels("failed").inc()
             faults = [str(fault) for fault in error.faults] if isinstance(error, ConfigError) else [str(error)]

@@ -17,6 +17,7 @@ from rich.text import Text
 from ibcf.cli.terminal import console, print_json, visible
 from ibcf.config import read
 from ibcf.config.fault import unknown
+from ibcf.observe.logs import configure
 from ibcf.policy.compile import checked_snapshot
 from ibcf.policy.explain import Engine, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
@@ -49,6 +50,7 @@ def explain(
 
     Asks the ENUM servers of the configuration; sends no SIP.
     """
+    configure(level="warning", numbers="full", json=False, stream=sys.stderr)
     loaded = read(config)
     peer = find_peer(loaded.config, sender)
     if peer is None:
@@ -143,17 +145,16 @@ def _print(told: Explanation, config: Config) -> None:
     out.print(Text.assemble(("decision: ", "bold"), (visible(decision(told, config)), style)))
     if told.forwarded:
         _print_changes(told, out)
-    for sent in (told.forwarded or told.answered,):
-        if sent is not None:
-            out.print()
-            out.print(Text(f"bytes to {sent.destination} ({len(sent.data)}):", style="bold"))
-            out.print(Text(visible(sent.data).rstrip("\n")))
+    if sent := told.forwarded or told.answered:
+        out.print()
+        out.print(Text(f"bytes to {sent.destination} ({len(sent.data)}):", style="bold"))
+        out.print(Text(visible(sent.data).rstrip("\n")))
 
 
 def _steps_table(told: Explanation) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("stage", "rule", "outcome", "detail", "clause"):
-        table.add_column(name, overflow="fold", no_wrap=name == "stage")
+        table.add_column(name, overflow="fold", no_wrap=name not in {"detail", "clause"})
     previous = None
     for step in told.steps:
         stage = "" if step.stage == previous else step.stage

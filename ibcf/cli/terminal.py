@@ -16,12 +16,17 @@ EXIT_OK = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 
+FILE_COLUMNS = 140  # for tables, where no terminal says how wide it is
+
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that never wraps lines, and colours only a terminal without NO_COLOR."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    out = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    if not out.is_terminal:
+        out.width = max(out.width, FILE_COLUMNS)
+    return out
 
 
 def visible(data: bytes | str) -> str:

@@ -54,7 +54,6 @@ def as_python(pattern: str) -> str:
     Only what is common in patterns for headers: the core compiles the pattern itself and has the last word.
     """
     pattern = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
-    pattern = re.sub(r"\\[pP](?:\{\^?[\w=:]+\}|[A-Z])", r"\\w", pattern)
     pattern = re.sub(r"\\x\{([0-9A-Fa-f]{1,6})\}", lambda match: rf"\u{int(match[1], 16) & 0xFFFF:04x}", pattern)
     return re.sub(r"\[\[:\^?\w+:\]\]", r"\\w", pattern).replace(r"\z", r"\Z")
 

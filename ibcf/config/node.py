@@ -17,5 +17,5 @@ class Node(Section):
     """Name for logs, charging records and `icid-generated-at`."""
     domain: Domain
     """Domain of the home network; a Request-URI or Route that names it is ours."""
-    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Worker threads; one for each core of the machine is a good start."""

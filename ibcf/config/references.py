@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from ibcf.boundary import decode_reasons
 from ibcf.config.fault import unknown
 from ibcf.config.tree import render
 from ibcf.config.values import HostPort, parse_bind_address, parse_network
@@ -190,5 +189,4 @@ def known_reasons() -> Collection[str] | None:
         from ibcf import _core  # noqa: PLC0415  # a broken or missing build must not keep `check` from the rest
     except ImportError:
         return None
-    entries: list[dict[str, object]] = msgspec.json.decode(_core.reasons())
-    return [str(entry["id"]) for entry in entries]
+    return [reason.id for reason in decode_reasons(_core.reasons())]

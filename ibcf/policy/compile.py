@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from ibcf.config.peers import Peer
     from ibcf.config.routes import Match, Route
     from ibcf.config.timers import Timers
-    from ibcf.config.tree import Path
+    from ibcf.config.tree import Path, Tree
     from ibcf.config.values import Size
 
 VERSION = 1
 MESSAGE_BYTES_MAX = 65_535  # `64KiB` means "no smaller than a datagram"; the last byte of it cannot exist
 
-_PLACE = re.compile(r"(?P<place>[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*): (?P<problem>.*)", re.DOTALL)
-_STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
-_YAML_NAMES = {"enums": "enum"}
+_INDEX = r"(?:\[([A-Za-z0-9_-]+)\])?"
+_PLACE = re.compile(rf"(?P<place>[a-z_]+{_INDEX}(?:\.[a-z_]+{_INDEX})*): (?P<problem>.*)", re.DOTALL)
+_STEP = re.compile(rf"([a-z_]+){_INDEX}")
+_YAML_NAMES = {"enums": "enum", "condition": "match"}
 
 
 def compile_snapshot(config: Config, *, generation: int = 1) -> bytes:
@@ -54,22 +55,37 @@ def checked_snapshot(loaded: Loaded, *, generation: int = 1, check: Callable[[by
     try:
         check(snapshot)
     except SnapshotRefusedError as refusal:
-        path, problem = _place(str(refusal))
+        path, problem = _place(str(refusal), loaded.tree)
         raise ConfigError([loaded.tree.fault(path, problem)]) from refusal
     return snapshot
 
 
-def _place(refusal: str) -> tuple[Path, str]:
-    """Return where in the file a refusal of the core belongs, and what is left of its text."""
+def _place(refusal: str, tree: Tree) -> tuple[Path, str]:
+    """Return where in the file a refusal of the core belongs, and what is left of its text.
+
+    The core names items by position or by id, and keys as they are in the document: what has no counterpart in the file
+    is left away, so that the fault stands at the nearest thing around it.
+    """
     match = _PLACE.fullmatch(refusal)
     if match is None:
-        return (), f"refused by the core: {refusal}"
-    path: list[str | int] = []
+        return (), f"refused by the core: {_one_line(refusal)}"
+    path: Path = ()
     for name, index in _STEP.findall(match["place"]):
-        path.append(_YAML_NAMES.get(name, name))
-        if index:
-            path.append(int(index))
-    return tuple(path), match["problem"]
+        steps: Path = (_YAML_NAMES.get(name, name),)
+        if index.isdecimal():
+            steps += (int(index),)
+        elif index:
+            items = tree.get(path + steps)
+            ids = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, tuple) else []
+            steps += (ids.index(index),) if index in ids else ()
+        if path + steps not in tree.values:
+            break
+        path += steps
+    return path, _one_line(match["problem"])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def document(config: Config, *, generation: int = 1) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
@@ -25,13 +25,16 @@ from ibcf.errors import PolicyError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ibcf.boundary import EnumOutcome, Event
+    from ibcf.boundary import Event
     from ibcf.config import Config
     from ibcf.config.peers import Peer
     from ibcf.numbering.enum_lookup import EnumResult
 
 START_MS = 1_000
 ROUNDS_MAX = 16  # look-ups that one message may lead to; a policy has as many `enum` rules at most
+
+ALIKE_MIN = 0.75  # two values of one header that have this much in common are one value that was changed
+COMPARED_MAX = 500
 
 _COMPACT = {
     "a": "accept-contact",
@@ -226,7 +229,7 @@ async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping
         for question in questions:
             result = await resolvers[question.body.service].resolve(question.body.number)
             found = EnumAnswer(
-                outcome=cast("EnumOutcome", result.outcome),
+                outcome=result.outcome,
                 class_=str(result.class_),
                 candidates=result.candidates,
                 ttl_ms=result.ttl_ms,
@@ -263,14 +266,21 @@ def _values(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Chan
         if kind == "equal":
             continue
         gone, come = old[old_from:old_to], new[new_from:new_to]
-        paired = min(len(gone), len(come))
-        changes += [
-            Change("changed", name, old_value, new_value)
-            for (_, old_value), (name, new_value) in zip(gone, come, strict=False)
-        ]
-        changes += [Change("removed", name, value, None) for name, value in gone[paired:]]
-        changes += [Change("added", name, None, value) for name, value in come[paired:]]
+        for name, value in gone:
+            likenesses = [_likeness(value, after) for _, after in come]
+            at = likenesses.index(max(likenesses)) if likenesses else 0
+            if not likenesses or likenesses[at] < ALIKE_MIN:
+                changes.append(Change("removed", name, value, None))
+                continue
+            changes += [Change("added", other, None, after) for other, after in come[:at]]
+            changes.append(Change("changed", come[at][0], value, come[at][1]))
+            come = come[at + 1 :]
+        changes += [Change("added", name, None, value) for name, value in come]
     return changes
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one[:COMPARED_MAX], other[:COMPARED_MAX], autojunk=False).ratio()
 
 
 def _parts(message: bytes) -> tuple[str, dict[str, list[tuple[str, str]]], bytes]:

@@ -75,10 +75,9 @@ def _routes(config: Config) -> Iterator[Finding]:
         before = next((earlier for earlier in range(at) if _shadows(config.routes, earlier, at)), None)
         if before is not None:
             yield ("routes", at, "id"), f'never reached: "{config.routes[before].id}" takes all that it would match'
-    last = len(config.routes) - 1
-    if config.routes[last].enum is not None or not _is_catch_all(config.routes[last].match):
+    if not any(route.enum is None and _is_catch_all(route.match) for route in config.routes):
         problem = "no last rule: what matches nothing is refused with decide.no_route; say so in a rule without match"
-        yield ("routes", last, "id"), problem
+        yield ("routes", len(config.routes) - 1, "id"), problem
 
 
 def _lookups(config: Config) -> Iterator[Finding]:

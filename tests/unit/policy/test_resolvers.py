@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from ibcf.config import loader, read, read_text
+from ibcf.policy.resolvers import enum_settings, open_resolvers
+from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
+
+DEMO = Path(__file__).parents[3] / "policies" / "demo.yaml"
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the configuration its key."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setattr(loader, "known_reasons", lambda: None)
+
+
+def test_a_section_becomes_the_settings_of_its_resolver() -> None:
+    """Servers keep their order and ports, units become milliseconds, services fold to lower case."""
+    enum = (
+        'enum:\n  - {id: numbers, apexes: [e164.arpa, e164enum.net], services: [SIP, "pstn:sip"], ttl_max: 1h,\n'
+        '     servers: ["127.0.0.1:53", "[::1]:5353"], timeout: 250ms, deadline: 1s, negative_ttl: 5s, digits_min: 9}\n'
+    )
+    settings = enum_settings(read_text(sound(enum=enum)).config.enum[0])
+    assert settings.servers == ("127.0.0.1:53", "[::1]:5353")
+    assert settings.apexes == ("e164.arpa", "e164enum.net")
+    assert settings.rules.services == ("sip", "pstn:sip")
+    assert (settings.timeout_ms, settings.deadline_ms, settings.negative_ttl_ms) == (250, 1000, 5000)
+    assert (settings.ttl_max_ms, settings.digits_min) == (3_600_000, 9)
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome", "candidates"),
+    [
+        ("+441632960083", "found", ("sip:+441632960083@ims.b.example;user=phone",)),
+        ("+441632960084", "found", ("sip:+441632960084@ims.b.example;user=phone",)),
+        (
+            "+441632960085",
+            "found",
+            ("sip:+441632960085@ims.b.example;user=phone", "sip:+441632960085@ims.c.example;user=phone"),
+        ),
+        ("+441632960090", "found", ("sip:+441632960090@ims.c.example;user=phone",)),
+        ("+441632960091", "not_found", ()),
+        ("+441632960999", "not_found", ()),
+    ],
+)
+async def test_the_numbers_of_the_demonstration_resolve(number: str, outcome: str, candidates: tuple[str, ...]) -> None:
+    """The zone beside the shipped policy says what its comments say."""
+    resolvers = open_resolvers(read(DEMO).config)
+    result = await resolvers["carrier_enum"].resolve(number)
+    await resolvers["carrier_enum"].close()
+    assert (result.outcome, result.candidates) == (outcome, candidates)
