@@ -127,7 +127,7 @@ class Report:
 
 def _record(record: Record) -> Iterator[Text]:
     """Yield the charging record in two columns where two fit."""
-    cells = [f"{name:<16}{_value(record[name])}" for name in _RECORD_FIELDS if record.get(name) not in {None, ""}]
+    cells = [f"{name:<15} {_value(record[name])}" for name in _RECORD_FIELDS if record.get(name) not in (None, "", [])]
     label = "record"
     while cells:
         text = cells.pop(0)
