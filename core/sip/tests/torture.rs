@@ -76,7 +76,7 @@ fn outcome(bytes: &[u8]) -> Outcome {
     match check(&message, &limits) {
         Ok(()) => Outcome::Accept,
         Err(fault) if message.request().is_some() => Outcome::Reject(fault.reason.entry().status),
-        Err(_) => Outcome::Drop, // a response with a fault is dropped (RFC 3261 §16.7, §18.1.2)
+        Err(_) => Outcome::Drop, // a response with a fault is dropped (RFC 3261 §18.3)
     }
 }
 

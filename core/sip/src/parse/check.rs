@@ -1,7 +1,7 @@
 //! What must be right before a message may go on: "reasonable syntax" of RFC 3261 §16.3 (1), and no more than that.
 //!
 //! Looked at are the parts that this border uses or that two readers could read differently (SEC-12). What it does not use
-//! passes, however odd (§16.3: "should not reject a request because of syntax that it does not need to understand").
+//! passes unchanged, however odd: §16.3 (1) asks for well-formed components only where a later step needs them.
 
 use super::malformed;
 use crate::message::{
@@ -32,7 +32,7 @@ const ONCE_BITS: u128 = {
     bits
 };
 
-/// Why a message cannot go on. A request is answered with the status of `reason`; a response is dropped (§16.7 (1), §18.1.2).
+/// Why a message cannot go on. A request is answered with the status of `reason`; a response is dropped (§18.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at}: {}{}{problem}", header.map_or("", HeaderId::name), if header.is_some() { ": " } else { "" })]
 pub struct Fault {
