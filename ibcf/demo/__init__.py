@@ -1,1 +1,1 @@
-"""The demonstration: a real border between toy IMS cores on loopback, four stories, each checked against what it tells."""
+"""The demonstration: a real border between toy IMS cores on loopback, and four stories that are checked as they go."""

@@ -1,7 +1,7 @@
 """The border of the demonstration: the shipped policy on ports that the system chose, served in this very process.
 
-Nothing in here is made for the demonstration but the addresses: the same `Service` that `ibcf run` starts. It is watched
-the way an operator watches it: log lines, charging records on disk, metrics and health over HTTP.
+Nothing in here is made for the demonstration but the addresses: the same `Service` that `ibcf run` starts. It is
+watched the way an operator watches it: log lines, charging records on disk, metrics over HTTP.
 """
 
 from __future__ import annotations

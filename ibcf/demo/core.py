@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Address = tuple[str, int]
 Headers = tuple[tuple[str, str], ...]
 
+CALLER = "+441632960100"
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
 T1_SECONDS = 0.5
 T2_SECONDS = 4.0
 ANSWER_SECONDS_MAX = 4.0
@@ -128,9 +131,10 @@ class ToyCore(asyncio.DatagramProtocol):
         """Give up whatever is under way."""
         for handle in self._later:
             handle.cancel()
-        for transaction in (*self._clients.values(), *self._servers.values()):
-            if transaction.repeat is not None:
-                transaction.repeat.cancel()
+        repeats = [client.repeat for client in self._clients.values()]
+        repeats += [server.repeat for server in self._servers.values() if server.repeat is not None]
+        for repeat in repeats:
+            repeat.cancel()
         self._later.clear()
         self._clients.clear()
         self._servers.clear()
@@ -171,7 +175,7 @@ class ToyCore(asyncio.DatagramProtocol):
     # --- calling ---
 
     async def call(
-        self, uri: str, *, through: Address, call_id: str, body: bytes = b"", headers: Headers = ()
+        self, uri: str, *, through: Address, call_id: str, is_anonymous: bool = False, headers: Headers = ()
     ) -> Call:
         """Send an INVITE for *uri* by way of *through* and wait for the final response.
 
@@ -179,18 +183,22 @@ class ToyCore(asyncio.DatagramProtocol):
             TimeoutError: there was none in time.
         """
         host, port = through
+        caller = ANONYMOUS if is_anonymous else f"<sip:{CALLER}@{self.profile.domain};user=phone>"
         request = self._request(
             "INVITE",
             uri,
             1,
             routes=(f"<sip:{host}:{port};lr>",),
-            common=(
-                ("From", f"<sip:+441632960100@{self.profile.domain};user=phone>;tag={self.profile.id}-{self._draw()}"),
+            headers=(
+                ("From", f"{caller};tag={self.profile.id}-{self._draw()}"),
                 ("To", f"<{uri}>"),
                 ("Call-ID", call_id),
+                ("Contact", self._contact()),
+                *self.profile.request_headers,
+                *((("Privacy", "id"),) if is_anonymous else ()),
+                *headers,
             ),
-            extra=(("Contact", self._contact()), *self.profile.request_headers, *headers),
-            body=body,
+            body=session(self.address[0]),
         )
         client = self._start(request, through)
         call = Call(self, request, through)
@@ -211,21 +219,19 @@ class ToyCore(asyncio.DatagramProtocol):
         number: int,
         *,
         routes: Iterable[str],
-        common: Headers,
-        extra: Headers = (),
+        headers: Headers,
         body: bytes = b"",
     ) -> Message:
-        headers = [
+        lines = [
             ("Via", f"{VERSION}/UDP {self.where};branch=z9hG4bK-{self.profile.id}-{self._draw()};rport"),
             *(("Route", route) for route in routes),
             ("Max-Forwards", "70"),
-            *common,
+            *headers,
             ("CSeq", f"{number} {method}"),
-            *extra,
         ]
         if body:
-            headers.append(("Content-Type", "application/sdp"))
-        return Message(f"{method} {uri} {VERSION}", tuple(headers), body)
+            lines.append(("Content-Type", "application/sdp"))
+        return Message(f"{method} {uri} {VERSION}", tuple(lines), body)
 
     def _start(self, request: Message, to: Address) -> _Client:
         is_invite = request.method == "INVITE"
@@ -252,7 +258,7 @@ class ToyCore(asyncio.DatagramProtocol):
 
     def acknowledge(self, call: Call, response: Message) -> None:
         """Send the ACK for a 2xx, along the route set (RFC 3261 §13.2.2.4)."""
-        ack = self._request("ACK", call.target, response.number, routes=call.routes, common=call.common())
+        ack = self._request("ACK", call.target, response.number, routes=call.routes, headers=call.common())
         self._acks[response.call_id, response.number] = (ack.encode(), call.next_hop)
         self.send(ack.encode(), call.next_hop)
 
@@ -262,7 +268,7 @@ class ToyCore(asyncio.DatagramProtocol):
         Raises:
             TimeoutError: there was none in time.
         """
-        request = self._request(method, call.target, number, routes=call.routes, common=call.common())
+        request = self._request(method, call.target, number, routes=call.routes, headers=call.common())
         client = self._start(request, call.next_hop)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             while True:
@@ -333,10 +339,9 @@ class ToyCore(asyncio.DatagramProtocol):
 
     def _on_ack(self, ack: Message) -> None:
         for server in self._servers.values():
-            request = server.request
-            if (request.method, request.call_id, request.number) == ("INVITE", ack.call_id, ack.number):
-                if server.repeat is not None:
-                    server.repeat.cancel()
+            request, repeat = server.request, server.repeat
+            if repeat and (request.method, request.call_id, request.number) == ("INVITE", ack.call_id, ack.number):
+                repeat.cancel()
 
     def _contact(self) -> str:
         return f"<sip:ue@{self.where}>"

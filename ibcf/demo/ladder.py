@@ -63,12 +63,13 @@ def _rung_from_border(one: Seen, origin: int | None, seen: Sequence[Seen]) -> Ru
 
 
 def _changes(before: bytes, after: bytes) -> tuple[Change, ...]:
-    """Return what is different; the Via on top is told as new, and the one below it as the caller's."""
+    """Return what is different; a header whose only value is another one now is changed, however little it is alike."""
     changes = compare(before, after)
-    for at, (first, second) in enumerate(zip(changes, changes[1:], strict=False)):
-        if (first.name, first.kind, second.name, second.kind) == ("Via", "changed", "Via", "added"):
-            changes[at] = Change("added", "Via", None, first.after)
-            changes[at + 1] = Change("changed", "Via", first.before, second.after)
+    for one in list(changes):
+        same = [change for change in changes if change.name == one.name]
+        if one.name and [change.kind for change in same] == ["removed", "added"] and same[0] is one:
+            changes[changes.index(one)] = Change("changed", one.name, one.before, same[1].after)
+            changes.remove(same[1])
     return tuple(changes)
 
 
@@ -91,13 +92,17 @@ def _origin(index: int, seen: Sequence[Seen]) -> int | None:
 
 def _is_own_ack(one: Seen, seen: Sequence[Seen]) -> bool:
     """Tell whether it is the border's ACK for a failure: it has the branch of the INVITE (RFC 3261 §17.1.1.3)."""
-    return one.message.status is None and one.message.method == "ACK" and any(
-        other.core == one.core
-        and other.way == "received"
-        and other.message.status is None
-        and other.message.method == "INVITE"
-        and other.message.branch == one.message.branch
-        for other in seen
+    return (
+        one.message.status is None
+        and one.message.method == "ACK"
+        and any(
+            other.core == one.core
+            and other.way == "received"
+            and other.message.status is None
+            and other.message.method == "INVITE"
+            and other.message.branch == one.message.branch
+            for other in seen
+        )
     )
 
 

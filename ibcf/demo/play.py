@@ -1,7 +1,7 @@
 """Plays a story on the running border and compares what it claims with what can be seen from outside.
 
-Four places are looked at: the datagrams at the carriers, the charging record on disk, the log and the metrics. A fifth is
-the border's own explanation of the INVITE, which must say what then really happened.
+Four places are looked at: the datagrams at the carriers, the charging record on disk, the log and the metrics. A fifth
+is the border's own explanation of the INVITE, which must say what then really happened.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ibcf.demo.border import WAIT_SECONDS_MAX
 from ibcf.demo.checks import Checks
-from ibcf.demo.core import session
+from ibcf.demo.core import CALLER
 from ibcf.demo.ladder import build
 from ibcf.demo.message import address_of, parameter, uri_of
 from ibcf.demo.stories import OUR_DOMAIN, A
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ibcf.demo.border import Record, RunningBorder, Scrape
     from ibcf.demo.core import Call, ToyCore
     from ibcf.demo.ladder import Rung
     from ibcf.demo.message import Message
     from ibcf.demo.stories import Story
-    from ibcf.demo.wire import Wire
+    from ibcf.demo.wire import Seen, Wire
     from ibcf.policy.explain import Explanation
 
 STORY_SECONDS_MAX = 10.0
-WAIT_SECONDS_MAX = 2.0
 POLL_SECONDS = 0.005
 NEVER_CROSS = ("User-Agent", "P-Charging-Function-Addresses")
 """Headers that the caller sends and no other carrier may see."""
@@ -71,7 +71,7 @@ class Stage:
             async with asyncio.timeout(STORY_SECONDS_MAX):
                 await self._play(story, played)
         except (TimeoutError, OSError, ValueError) as error:
-            played.checks.equal("the story came to its end", f"no: {error or 'it took too long'}", "yes")
+            played.checks.equal("the story came to its end", f"no: {str(error) or 'it took too long'}", "yes")
         played.rungs = build([one for one in self.wire.seen if one.message.call_id == story.call_id])
         return played
 
@@ -84,7 +84,7 @@ class Stage:
             story.uri,
             through=listener,
             call_id=story.call_id,
-            body=session(caller.address[0]),
+            is_anonymous=story.is_anonymous,
             headers=(("P-Charging-Vector", f"icid-value={story.icid};icid-generated-at=core.{OUR_DOMAIN}"),),
         )
         played.explanation = await self.border.explain(call.invite.encode())
@@ -92,7 +92,7 @@ class Stage:
         self._check_caller(story, played.checks, call, ended)
         self._check_called(story, played.checks, call)
         self._check_explanation(story, played.checks, played.explanation)
-        await self._check_record(story, played, call, records, lines)
+        await self._check_record(story, played, records, lines)
         await self._check_metrics(story, played, before)
 
     def _check_caller(self, story: Story, checks: Checks, call: Call, ended: Message | None) -> None:
@@ -115,7 +115,7 @@ class Stage:
         got = [(one.core, one.message.request_uri) for one in invites]
         checks.equal("who received the INVITE, with which Request-URI", got, list(story.invited))
         for one in invites:
-            self._check_invite(checks, call.invite, one.core, one.message, story.icid)
+            self._check_invite(story, checks, call.invite, one)
         last = invites[-1].core if invites else None
         for name in self.cores:
             methods = [message.method for message in self.wire.requests(name)] if name != A else []
@@ -127,14 +127,17 @@ class Stage:
             checks.equal("ACK and BYE came without Route", _routes_left(self.wire.requests(last)), [])
         checks.equal("datagrams that are not SIP", self.wire.unreadable, [])
 
-    def _check_invite(self, checks: Checks, sent: Message, core: str, got: Message, icid: str) -> None:
+    def _check_invite(self, story: Story, checks: Checks, sent: Message, one: Seen) -> None:
         """Compare the INVITE that arrived with the one that was sent."""
-        at = f"at {core}:"
+        at, got = f"at {one.core}:", one.message
         checks.equal(f"{at} headers that stay inside", [name for name in NEVER_CROSS if got.first(name)], [])
+        identity = "" if story.is_anonymous else f"<sip:{CALLER}@{OUR_DOMAIN}>"
+        checks.equal(f"{at} asserted identity", got.first("P-Asserted-Identity"), identity)
+        checks.equal(f"{at} it says who called", CALLER.encode() in got.encode(), not story.is_anonymous)
         checks.equal(f"{at} Route", list(got.values("Route")), [])
         vector = got.first("P-Charging-Vector")
         checks.equal(f"{at} orig-ioi", parameter(f";{vector}", "orig-ioi"), OUR_DOMAIN)
-        checks.equal(f"{at} icid-value", parameter(f";{vector}", "icid-value"), icid)
+        checks.equal(f"{at} icid-value", parameter(f";{vector}", "icid-value"), story.icid)
         checks.equal(f"{at} Max-Forwards", got.first("Max-Forwards"), str(int(sent.first("Max-Forwards")) - 1))
         vias = list(got.values("Via"))
         checks.equal(f"{at} a Via more", len(vias), len(list(sent.values("Via"))) + 1)
@@ -154,11 +157,9 @@ class Stage:
         checks.equal("Request-URI that explain tells", uri, story.invited[0][1] if story.invited else None)
         checks.equal("reason that explain tells", told.reason, story.reason)
 
-    async def _check_record(self, story: Story, played: Played, call: Call, records: int, lines: int) -> None:
+    async def _check_record(self, story: Story, played: Played, records: int, lines: int) -> None:
         checks, border = played.checks, self.border
-        until = asyncio.get_running_loop().time() + WAIT_SECONDS_MAX
-        while len(border.records()) <= records and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(POLL_SECONDS)
+        await _until(lambda: len(border.records()) > records)
         new = border.records()[records:]
         checks.equal("charging records", len(new), 1)
         if not new:
@@ -203,6 +204,16 @@ class Stage:
             played.checks.equal(f"growth of {name}{{{words}}}", seen, count)
             played.grown.append((f"{name}{{{words}}}", seen))
         played.checks.equal("calls in progress afterwards", calls, 0)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait until *holds*, or until the time is up."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WAIT_SECONDS_MAX
+    while not holds():
+        if loop.time() >= until:
+            return
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _is_request(message: Message, method: str) -> bool:

@@ -78,7 +78,8 @@ class Report:
         yield Text(f"{' ' * INDENT}{story.text}")
         yield Text("")
         picture = Picture(story.participants, self.scene.names, self.width, self.scene.mask, rules_of(played))
-        yield from picture.draw([rung for rung in played.rungs if {rung.source, rung.target} <= set(story.participants)])
+        drawn = [rung for rung in played.rungs if {rung.source, rung.target} <= set(story.participants)]
+        yield from picture.draw(drawn)
         yield Text("")
         yield from self._decision(played)
         if played.record is not None:
@@ -97,7 +98,7 @@ class Report:
             return
         for at, step in enumerate(step for step in told.steps if step.stage == "decide"):
             matched = step.outcome in {"matched", "refused"}
-            text = f"{step.rule or '':<16} {step.outcome:<9} {self.scene.mask(step.detail)}"
+            text = f"{step.rule or '':<16} {step.outcome:<9} {self.scene.mask(step.detail).strip()}"
             room = self.width - INDENT - _LABEL_WIDTH
             yield _line("decision" if at == 0 else "", fitting(text, room), "bold" if matched else "dim")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ibcf.demo.border import HOST, running
 from ibcf.demo.checks import Checks
-from ibcf.demo.core import Profile, ToyCore
+from ibcf.demo.core import CALLER, Profile, ToyCore
 from ibcf.demo.masking import Mask
 from ibcf.demo.play import Stage
 from ibcf.demo.wire import Wire
@@ -29,7 +29,7 @@ PROFILES = (
         "a.example",
         request_headers=(
             ("Allow", "INVITE, ACK, BYE, CANCEL, PRACK, UPDATE, OPTIONS, MESSAGE"),
-            ("P-Asserted-Identity", "<sip:+441632960100@scscf1.ims.a.example>"),
+            ("P-Asserted-Identity", f"<sip:{CALLER}@scscf1.ims.a.example>"),
             ("P-Charging-Function-Addresses", "ccf=ccf1.a.example"),
             ("Organization", "Carrier A Core"),
             ("User-Agent", "core-a/1.0"),

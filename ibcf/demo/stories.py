@@ -45,8 +45,8 @@ class Story:
     plans: Mapping[str, Plan] = field(default_factory=dict)
     reason: str | None = None
     """Reason of the catalogue, if the border refuses."""
-    hidden: tuple[str, ...] = ()
-    """Headers that the caller sent and that must not arrive, besides those that never do."""
+    is_anonymous: bool = False
+    """The caller asks that nobody outside the trust domain learns who calls (RFC 3323, RFC 3325)."""
 
     @property
     def call_id(self) -> str:
@@ -120,7 +120,7 @@ STORIES = (
     Story(
         number=3,
         title="A number that ENUM does not know",
-        text="ENUM has no record of +44 1632 960999: the fallback route takes it to the transit carrier C as it is.",
+        text="ENUM has no record of +44 1632 960999, so transit carrier C gets the call. The caller stays anonymous.",
         uri="tel:+441632960999",
         participants=(A, "border", C),
         statuses=(100, 180, 200),
@@ -137,12 +137,13 @@ STORIES = (
             "released_by": "upstream",
         },
         growth=(_outcome("answered"), _invites_sent(B, 0), _invites_sent(C), _responses(A, "sent", 200)),
-        ending="answered through transit carrier C, which is not trusted and was told less",
+        is_anonymous=True,
+        ending="answered through transit carrier C, which is not trusted and did not learn who called",
     ),
     Story(
         number=4,
         title="A carrier that is out of order",
-        text="Carrier B answers 503, so the next peer of the route is tried: carrier C answers. The caller sees no 503.",
+        text="Carrier B answers 503, so the next peer of the route is tried: carrier C. The caller sees no 503.",
         uri="tel:+441632960084",
         participants=(A, "border", B, C),
         statuses=(100, 180, 200),

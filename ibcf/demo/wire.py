@@ -22,10 +22,9 @@ class Seen:
 
 @dataclass(slots=True)
 class Wire:
-    """All datagrams at all cores; one that comes again is counted and not kept."""
+    """All datagrams at all cores; one that comes again is kept once."""
 
     seen: list[Seen] = field(default_factory=list)
-    repeated: int = 0
     unreadable: list[str] = field(default_factory=list)
 
     def note(self, core: str, way: Way, data: bytes) -> Message | None:
@@ -35,9 +34,7 @@ class Wire:
         except ValueError as error:
             self.unreadable.append(f"{core} {way} what is not SIP ({error})")
             return None
-        if any((one.core, one.way, one.data) == (core, way, data) for one in self.seen):
-            self.repeated += 1
-        else:
+        if not any((one.core, one.way, one.data) == (core, way, data) for one in self.seen):
             self.seen.append(Seen(core, way, data, message))
         return message
 
@@ -57,4 +54,3 @@ class Wire:
         """Forget everything: the next story begins."""
         self.seen.clear()
         self.unreadable.clear()
-        self.repeated = 0
