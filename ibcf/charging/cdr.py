@@ -104,6 +104,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     ring_ms: int | None = None
     answer_ms: int | None = None
     end_ms: int
+    ring_s: float | None = None
+    """Request to the first 18x: post-dial delay."""
     setup_s: float | None = None
     """Request to answer."""
     duration_s: float | None = None
@@ -177,6 +179,7 @@ def make_cdr(call: CallFinished, *, sequence: int, node: str, node_address: str,
         ring_ms=call.ring_ms,
         answer_ms=call.answer_ms,
         end_ms=call.end_ms,
+        ring_s=_seconds(call.start_ms, call.ring_ms),
         setup_s=_seconds(call.start_ms, call.answer_ms),
         duration_s=_seconds(call.answer_ms, call.end_ms) if is_call else None,
         released_by=call.released_by,

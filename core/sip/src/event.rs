@@ -50,7 +50,7 @@ pub enum RecordKind {
 pub enum Outcome {
     /// 2xx.
     Answered,
-    /// The called user was busy, away or unwilling (486, 600, 480, 603 ...).
+    /// The far side said no (486, 404, 603 ...), or no target could be reached; then `reason` says why.
     Failed,
     /// The caller gave up.
     Cancelled,

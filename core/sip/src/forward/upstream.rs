@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::border::{Arm, Border, Scope, TimerKey};
+use crate::border::{Arm, Border, Scope, TimerKey, stage_of};
 use crate::event::Outcome;
 use crate::message::{HeaderId, Message, Method};
 use crate::parse;
@@ -52,7 +52,7 @@ impl Border {
         let reason = rejection.reason;
         self.peer_shard_of(context).rejection(reason);
         scope.step(
-            crate::border::stage_of(reason),
+            stage_of(reason),
             context.decision.rule.as_deref(),
             "refused",
             || format!("{} {} ({})", rejection.status, rejection.phrase, reason.id()),
@@ -64,7 +64,11 @@ impl Border {
         if let Some(value) = &reason_value {
             headers.push(("Reason", value.as_bytes()));
         }
-        let outcome = if reason == Reason::Cancelled { Outcome::Cancelled } else { Outcome::Rejected };
+        let outcome = match stage_of(reason) {
+            _ if reason == Reason::Cancelled => Outcome::Cancelled,
+            Stage::Forward => Outcome::Failed,
+            _ => Outcome::Rejected,
+        };
         let may_send = self.take_final(id, context, rejection.status, scope);
         if may_send {
             self.write_own(context, message, rejection.status, &rejection.phrase, &headers, scope);
@@ -176,7 +180,7 @@ impl Border {
         let status = reason.entry().status;
         context.final_status.get_or_insert(status);
         self.peer_shard_of(context).rejection(reason);
-        self.write_record(context, status, Some(reason), Outcome::Rejected, scope);
+        self.write_record(context, status, Some(reason), Outcome::Failed, scope);
     }
 
     /// Passes a response on: stage `rewrite` for responses, then the server transaction.

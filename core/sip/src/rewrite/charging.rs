@@ -122,8 +122,8 @@ pub fn apply_response(
         let header = draft.first(HeaderId::PChargingVector);
         let vector = header.and_then(|header| ChargingVector::parse(header.value));
         facts.term_ioi = vector.and_then(|vector| vector.term_ioi).map(text);
-    } else if let (Some(icid), 101..=299, Some(_), false) =
-        (icid, status, &charging.term_ioi, is_withheld(charging))
+    } else if let (Some(icid), 101..=299, true, false) =
+        (icid, status, orig_ioi.is_some() || charging.term_ioi.is_some(), is_withheld(charging))
     {
         let mut value = Vec::new();
         write_parameter("icid-value", icid, &mut value);

@@ -191,7 +191,7 @@ mod tests {
 To: <tel:+441632960083>;tag=callee\r\nCall-ID: y\r\nCSeq: 9 INVITE\r\n\r\n";
         let mut out = Vec::new();
         with_message(INVITE, |invite| {
-            with_message(response, |response| write_ack(&invite, &response, &mut out))
+            with_message(response, |response| write_ack(&invite, &response, &mut out));
         });
         let expected = "ACK tel:+441632960083 SIP/2.0\r\n\
 v: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKa;rport\r\n\

@@ -121,13 +121,16 @@ fn a_response_without_a_vector_gets_one_where_it_is_due() {
         (200, &own, false, Some("1"), true),
         (404, &own, true, Some("1"), false),
         (200, &own, true, None, false),
-        (200, &Charging::default(), true, Some("1"), false),
+        (404, &Charging::default(), true, Some("1"), false),
     ] {
         let headers = if trusted { &["To: t"][..] } else { &["To: t", "P-Charging-Vector: icid-value=9"] };
         let (out, _) = response(status, headers, charging, trusted, (icid, Some("caller")));
         let expected: &[&str] = if is_added { &["To: t", new] } else { &["To: t"] };
         assert_eq!(out, expected, "{status} {icid:?}");
     }
+    let (out, _) = response(200, &["To: t"], &Charging::default(), true, (Some("1"), Some("caller")));
+    assert_eq!(out, ["To: t", "P-Charging-Vector: icid-value=1;orig-ioi=caller"], "the caller's own names come back");
+    assert_eq!(response(200, &["To: t"], &Charging::default(), true, (Some("1"), None)).0, ["To: t"]);
 }
 
 #[test]

@@ -5,12 +5,12 @@ fn set(rules: serde_json::Value) -> HeaderRuleSet {
     HeaderRuleSet { id: "s".to_owned(), rules: serde_json::from_value(rules).unwrap() }
 }
 
-fn rule(header: &str, action: serde_json::Value) -> HeaderRuleSet {
+fn rule(header: &str, action: &serde_json::Value) -> HeaderRuleSet {
     set(serde_json::json!([{ "id": "r", "header": header, "action": action }]))
 }
 
 fn replace(header: &str, pattern: &str, with: &str) -> HeaderRuleSet {
-    rule(header, serde_json::json!({ "kind": "replace", "pattern": pattern, "regex": true, "with": with }))
+    rule(header, &serde_json::json!({ "kind": "replace", "pattern": pattern, "regex": true, "with": with }))
 }
 
 fn run(set: &HeaderRuleSet, headers: &[&str]) -> (Vec<String>, Vec<Step>) {
@@ -101,7 +101,7 @@ fn a_result_that_would_break_the_message_is_refused() {
         let mut trace = Trace::on();
         let message = [b"OPTIONS sip:b SIP/2.0\r\nSubject: ", bad, b"\r\n\r\n"].concat();
         let out = crate::rewrite::testing::edited(&message, |draft| {
-            rules.apply(draft, true, Method::Options, &mut trace)
+            rules.apply(draft, true, Method::Options, &mut trace);
         });
         assert_eq!(out, message);
         assert_eq!(outcomes(&trace.take()), [("refused", "Subject: the result holds a line end or NUL")]);
@@ -113,7 +113,7 @@ fn a_result_that_would_break_the_message_is_refused() {
     let text = serde_json::json!({ "kind": "replace", "pattern": "x", "regex": false, "with": "yyyy" });
     let long = format!("Subject: {}", "x".repeat(3_000));
     assert_eq!(
-        outcomes(&run(&rule("Subject", text), &[&long]).1),
+        outcomes(&run(&rule("Subject", &text), &[&long]).1),
         [("refused", "Subject: the result is too long")]
     );
 }
@@ -153,15 +153,15 @@ fn rules_that_would_break_calls_are_refused() {
             "Authorization",
             "WWW-Authenticate",
         ] {
-            let found = problem(&rule(name, action.clone()));
+            let found = problem(&rule(name, action));
             assert!(found.starts_with("header_rules[s].rules[r].header: no rule may touch "), "{found}");
         }
-        let found = problem(&rule("X: 1\r\nY", action.clone()));
+        let found = problem(&rule("X: 1\r\nY", action));
         assert!(found.ends_with("is not a header name"), "{found}");
     }
     for action in &actions[..3] {
         for name in ["From", "t"] {
-            assert!(problem(&rule(name, action.clone())).contains("rules[r].action: "), "{name}");
+            assert!(problem(&rule(name, action)).contains("rules[r].action: "), "{name}");
         }
     }
 }
@@ -171,7 +171,7 @@ fn texts_that_cannot_stand_in_a_header_are_refused() {
     let problem = |set: &HeaderRuleSet| HeaderRules::compile(set).unwrap_err().to_string();
     for bad in ["a\r\nX: 1", "a\n", "a\0", &"x".repeat(VALUE_BYTES_MAX + 1)] {
         for kind in ["add", "set"] {
-            let found = problem(&rule("X-A", serde_json::json!({ "kind": kind, "value": bad })));
+            let found = problem(&rule("X-A", &serde_json::json!({ "kind": kind, "value": bad })));
             assert_eq!(found, "header_rules[s].rules[r].value: must fit on one header line");
         }
         assert_eq!(
