@@ -83,16 +83,16 @@ def test_the_reasons_of_the_core_are_those_that_check_knows(monkeypatch: pytest.
         f"  - {{id: r{at}, match: {{method: M{at}}}, reject: {{reason: {id_}}}}}\n" for at, id_ in enumerate(ids)
     )
     checked_snapshot(read_text(sound(routes=f"routes:\n{rules}  - {{id: all, to: [{{peer: carrier_b}}]}}\n")))
-    with pytest.raises(ConfigError, match='unknown reason "decide.nothing"'):
+    with pytest.raises(ConfigError, match=r'unknown reason "decide\.nothing"'):
         read_text(sound(routes="routes:\n  - {id: all, reject: {reason: decide.nothing}}\n"))
 
 
 def test_what_only_the_core_can_judge_is_told_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """An expression that Python takes and the core's engine does not is a fault at the rule that holds it."""
     monkeypatch.setenv(KEY_VARIABLE, KEY)
-    rule = "{id: a, replace: {header: Subject, regex: '\\p{Nonsense}', with: x}}"
+    rule = "{id: a, replace: {header: Subject, regex: '(?:a{1000}){1000}', with: x}}"
     loaded = read_text(sound(header_rules=f"header_rules:\n  - {{id: to_b, rules: [{rule}]}}\n"), file="x.yaml")
     with pytest.raises(ConfigError) as caught:
         checked_snapshot(loaded)
-    assert str(caught.value).startswith("x.yaml:2:")
-    assert "header_rules[0].rules[0]" in str(caught.value)
+    assert str(caught.value).startswith("x.yaml:2:24 header_rules[0].rules[0]: ")
+    assert "\n" not in str(caught.value)
