@@ -122,7 +122,10 @@ class Core:
         """
 
     def is_idle(self) -> bool:
-        """Tell whether no transaction is in progress and no message waits. True before `start` and after `stop`."""
+        """Tell whether every request has its final response and no message waits. True before `start` and after `stop`.
+
+        Transactions that only absorb repetitions (RFC 3261 §17: Timers I, J, L) do not count.
+        """
 
     def stop(self) -> None:
         """End the workers and close the sockets, now; calls that are still up get their records.

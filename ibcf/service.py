@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 DRAIN_SECONDS_MAX: Final = 240.0
 """Timer C and a margin: a call that rings is answered or given up by then (field notes §6.2)."""
 POLL_SECONDS: Final = 0.05
+LINGER_SECONDS: Final = 2.0
+"""T1 doubles: a request is repeated after 0.5 s and 1.5 s."""
 _ROUNDS_MAX: Final = 16
 _EMPTY: Final = b"[]"
 
@@ -450,17 +452,26 @@ class Service:
         task.add_done_callback(self._tasks.discard)
 
     async def drain(self) -> None:
-        """Take no new calls and wait, within bounds, until no transaction is left."""
+        """Take no new calls and wait, within bounds, until every request has its answer."""
         self.health.state = State.DRAINING
         logs.logger().info(logs.BORDER_DRAINING, seconds_max=self.drain_seconds_max)
         self._core.drain()
+        if self._core.is_idle():
+            return
         until = self.clock() + self.drain_seconds_max
-        while not self._core.is_idle() and not self._hurry.is_set() and self.clock() < until:
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._hurry.wait()
-            except TimeoutError:
-                continue
+        while not self._core.is_idle() and self.clock() < until and not await self._hurried(POLL_SECONDS):
+            pass
+        # The last answers may be lost on the way: stay for a repetition or two of their requests (RFC 3261 §17.2).
+        await self._hurried(LINGER_SECONDS)
+
+    async def _hurried(self, seconds: float) -> bool:
+        """Wait so long, or until somebody does not want to wait any more."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def stop(self) -> None:
         """End everything; what the core still has to tell is charged first."""

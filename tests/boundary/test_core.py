@@ -238,7 +238,6 @@ def test_a_draining_core_takes_no_new_call_and_becomes_idle(open_border: OpenBor
     assert border.final_status() == 404
 
 
-@pytest.mark.xfail(reason="on Close the border writes the records of answered calls only")
 def test_stopping_in_the_middle_of_a_call_still_gives_its_record(open_border: OpenBorder) -> None:
     """No admitted call ends without a record, not even when the process goes away."""
     border = open_border()

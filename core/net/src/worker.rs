@@ -163,7 +163,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         let goes_on = self.serving.take_inbox(HANDED_A_TURN, now);
         self.serving.tick(now);
         self.send(now);
-        self.publish(now);
+        self.publish(now, goes_on);
         let common = &self.parts.common;
         common.inboxes[self.parts.index].is_idle.store(self.serving.is_idle(), Ordering::Release);
         let busy = common.clock.now().time.since(now.time);
@@ -189,7 +189,8 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
             Some(Duration::ZERO)
         } else {
             let now = self.parts.common.clock.now().time;
-            let due = self.serving.next_due().map(|due| due.since(now));
+            let due = [self.serving.next_due(), self.publisher.next_due()].into_iter().flatten().min();
+            let due = due.map(|due| due.since(now));
             let is_waiting = self.outbox.is_waiting() || self.publisher.is_waiting();
             if is_waiting { Some(due.unwrap_or(RETRY_AFTER).min(RETRY_AFTER)) } else { due }
         };
@@ -268,9 +269,14 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         }
     }
 
-    fn publish(&mut self, now: Now) {
+    fn publish(&mut self, now: Now, goes_on: bool) {
         self.publisher.take(&mut self.serving.outputs);
         let common = &self.parts.common;
-        self.publisher.publish(&common.hub, &common.counters[self.parts.index], now);
+        let counters = &common.counters[self.parts.index];
+        if goes_on {
+            self.publisher.publish(&common.hub, counters, now);
+        } else {
+            self.publisher.publish_all(&common.hub, counters, now);
+        }
     }
 }

@@ -66,6 +66,8 @@ pub struct Border {
     pub(crate) contexts: Table<Option<Box<RequestContext>>>,
     pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
     pub(crate) invites: usize,
+    /// Contexts without a final response.
+    pub(crate) unanswered: usize,
     pub(crate) calls: CallTable,
     pub(crate) wheel: Wheel<TimerKey>,
     pub(crate) answers: AnswerCache,
@@ -127,6 +129,7 @@ impl Border {
             contexts: Table::new(limits.transactions_max.div_ceil(workers)),
             server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             invites: 0,
+            unanswered: 0,
             calls: CallTable::new(limits.calls_max.div_ceil(workers), map_seed),
             wheel: Wheel::new(Time::ZERO),
             answers: AnswerCache::new(limits.answers_max.div_ceil(workers), map_seed),
@@ -169,7 +172,10 @@ impl Border {
             Input::Tick => {}
             Input::Apply(snapshot) => self.apply(snapshot),
             Input::Drain => self.is_draining = true,
-            Input::Close => self.close_calls(&mut scope),
+            Input::Close => {
+                self.close_requests(&mut scope);
+                self.close_calls(&mut scope);
+            }
         }
         self.publish();
     }
@@ -179,9 +185,14 @@ impl Border {
         self.wheel.next_due()
     }
 
-    /// No request is in progress.
+    /// No request waits for its final response. Transactions that only absorb repetitions do not count.
     pub fn is_idle(&self) -> bool {
-        self.contexts.is_empty()
+        self.unanswered == 0
+    }
+
+    /// How many transactions are in the table, those included that only absorb repetitions.
+    pub fn transactions(&self) -> usize {
+        self.contexts.len()
     }
 
     /// The snapshot in force.

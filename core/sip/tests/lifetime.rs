@@ -57,6 +57,20 @@ fn a_stop_writes_the_records_of_calls_that_are_up() {
 }
 
 #[test]
+fn a_stop_answers_what_waits_and_writes_its_record() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "s4", 1, "", &[], ""));
+    world.receive(B, &respond(only(&sent, "INVITE"), "180 Ringing", "tb", &[]));
+    world.receive(A, &request("INVITE", "tel:+441632960083", "s5", 1, "", &[], ""));
+    assert!(!world.border.is_idle());
+    let sent = world.handle(Input::Close);
+    assert_eq!(sent.iter().filter(|sent| sent.start().starts_with("SIP/2.0 503")).count(), 2);
+    assert!(world.border.is_idle());
+    let reasons: Vec<_> = world.records().iter().map(|record| record.reason).collect();
+    assert_eq!(reasons, [Some("forward.node_stopped"); 2]);
+}
+
+#[test]
 fn new_calls_see_the_new_policy_and_dialogs_keep_theirs() {
     let mut world = World::new();
     let answer = answered_with(&mut world, "g1", &[]);

@@ -1,18 +1,26 @@
 //! Puts questions and events of a worker into the hub.
 //!
+//! Events alone wait up to [`EVENTS_HELD`]: nobody's call hangs on them, and a wake-up of the interpreter for each costs
+//! more than the call itself. Questions never wait.
+//!
 //! Questions and events that find no room are dropped and counted: a question then ends by its deadline. A charging
 //! event waits here instead, and only when there are far too many is one lost: counted, and told by an alarm
 //! (invariant 2 and `design.md` §4).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ibcf_sip::event::Event;
 use ibcf_sip::output::Question;
-use ibcf_sip::{Now, Outputs};
+use ibcf_sip::{Now, Outputs, Time};
 
 use crate::counters::NetCounters;
 use crate::hub::Hub;
 
+/// How long events may wait for company.
+const EVENTS_HELD: Duration = Duration::from_millis(50);
+/// So many events go at once, however young they are.
+const EVENTS_AT_ONCE: usize = 256;
 /// Charging events that may wait in a worker.
 const CHARGING_MAX: usize = 100_000;
 
@@ -20,6 +28,8 @@ const CHARGING_MAX: usize = 100_000;
 pub(super) struct Publisher {
     questions: Vec<Question>,
     events: Vec<Event>,
+    /// When the oldest of them must go.
+    events_due: Option<Time>,
     /// Charging events that found no room, oldest first.
     charging: VecDeque<Event>,
     /// How many were lost since the last alarm that told of it.
@@ -33,6 +43,11 @@ impl Publisher {
         self.events.append(&mut outputs.events);
     }
 
+    /// When there is something to publish even if nothing comes to it.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.events_due
+    }
+
     /// Does something wait for room?
     pub(super) fn is_waiting(&self) -> bool {
         !self.charging.is_empty() || self.lost > 0
@@ -40,9 +55,15 @@ impl Publisher {
 
     /// Puts as much into *hub* as it takes, and wakes whoever listens to it.
     pub(super) fn publish(&mut self, hub: &Hub, counters: &NetCounters, now: Now) {
-        if self.questions.is_empty() && self.events.is_empty() && !self.is_waiting() {
+        if !self.is_time(now.time) {
             return;
         }
+        self.publish_all(hub, counters, now);
+    }
+
+    /// Puts everything into *hub* now: for the last turn of a worker.
+    pub(super) fn publish_all(&mut self, hub: &Hub, counters: &NetCounters, now: Now) {
+        self.events_due = None;
         for question in self.questions.drain(..) {
             if hub.push_question(question).is_err() {
                 counters.dropped_question.one();
@@ -68,6 +89,16 @@ impl Publisher {
         }
         counters.charging_waiting.set(i64::try_from(self.charging.len()).unwrap_or(i64::MAX));
         hub.signal();
+    }
+
+    fn is_time(&mut self, now: Time) -> bool {
+        if !self.questions.is_empty() || self.is_waiting() || self.events.len() >= EVENTS_AT_ONCE {
+            return true;
+        }
+        if self.events.is_empty() {
+            return false;
+        }
+        *self.events_due.get_or_insert(now + EVENTS_HELD) <= now
     }
 
     /// What nobody had room for, when the worker ends.

@@ -142,6 +142,9 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         self.common.counters[self.worker].panics.one();
         let alarm = self.common.panics.keep(self.worker, payload, bytes, now.unix_ms);
         self.outputs.events.push(alarm);
+        // What the old one still holds ends with a record, if it is not too broken for that.
+        let (handler, outputs) = (&mut self.handler, &mut self.outputs);
+        let _ = catch_unwind(AssertUnwindSafe(|| handler.handle(Input::Close, now, outputs)));
         self.handler = (self.make)(Arc::clone(&self.snapshot));
         if self.is_draining {
             self.handler.handle(Input::Drain, now, &mut self.outputs);

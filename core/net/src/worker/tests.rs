@@ -294,7 +294,7 @@ fn charging_events_wait_for_room_and_come_in_order() {
     let alarm = || Event::Alarm { name: "x", detail: String::new(), unix_ms: 0 };
     outputs.events.extend([finished(1), finished(2), finished(3), alarm(), finished(4)]);
     publisher.take(&mut outputs);
-    publisher.publish(&hub, &counters, now);
+    publisher.publish_all(&hub, &counters, now);
     assert_eq!((counters.dropped_event.get(), counters.charging_waiting.get()), (1, 2));
     assert_eq!(hub.events(10), [finished(1), finished(2)]);
     outputs.events.push(finished(5));
@@ -302,6 +302,31 @@ fn charging_events_wait_for_room_and_come_in_order() {
     publisher.publish(&hub, &counters, now);
     assert_eq!(hub.events(10), [finished(3), finished(4)]);
     assert_eq!(publisher.into_left(), [finished(5)]);
+}
+
+#[test]
+fn events_wait_a_moment_for_company_and_questions_do_not() {
+    let hub = Hub::new(4, 4).expect("a hub");
+    let counters = NetCounters::default();
+    let mut publisher = Publisher::default();
+    let mut outputs = Outputs::default();
+    let at = |ms| Now { time: Time::from_millis(ms), unix_ms: ms };
+    let alarm = || Event::Alarm { name: "x", detail: String::new(), unix_ms: 0 };
+    outputs.events.push(alarm());
+    publisher.take(&mut outputs);
+    publisher.publish(&hub, &counters, at(1_000));
+    assert_eq!(hub.waiting(), (0, 0));
+    let due = publisher.next_due().expect("the worker wakes for it");
+    assert!(due <= Time::from_millis(1_100), "{due:?}");
+    publisher.publish(&hub, &counters, Now { time: due, unix_ms: 0 });
+    assert_eq!(hub.waiting(), (0, 1));
+    assert_eq!(publisher.next_due(), None);
+    let body = ibcf_sip::output::QuestionBody::Enum { service: "s".to_owned(), number: "+1".to_owned() };
+    outputs.questions.push(Question { id: QuestionId(1), deadline: Time::ZERO, deadline_ms: 1, body });
+    outputs.events.push(alarm());
+    publisher.take(&mut outputs);
+    publisher.publish(&hub, &counters, at(2_000));
+    assert_eq!(hub.waiting(), (1, 2), "a question takes the events along");
 }
 
 fn record(start_ms: u64) -> ibcf_sip::event::CallRecord {

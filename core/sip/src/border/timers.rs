@@ -64,7 +64,9 @@ impl Border {
         work: impl FnOnce(&mut Self, &mut RequestContext, &mut Scope<'_>),
     ) -> bool {
         let Some(mut context) = self.contexts.get_mut(id).and_then(Option::take) else { return false };
+        let was_unanswered = context.final_status.is_none();
         work(self, &mut context, scope);
+        self.unanswered -= usize::from(was_unanswered && context.final_status.is_some());
         if context.is_finished() {
             self.forget(id, &context);
         } else if let Some(slot) = self.contexts.get_mut(id) {

@@ -9,6 +9,7 @@ use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
 use crate::message::{HeaderId, Message, NameAddr};
 use crate::reason::Reason;
+use crate::screen::Rejection;
 use crate::snapshot::{Direction, PeerIndex};
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
@@ -144,6 +145,18 @@ impl Border {
         let dialog = call.dialog;
         if let Some(call) = self.calls.take(dialog) {
             self.close_by_border(call, Reason::SessionExpired, scope);
+        }
+    }
+
+    /// The node stops: what has no answer yet gets 503, so that the other side goes elsewhere, and its record.
+    pub(crate) fn close_requests(&mut self, scope: &mut Scope<'_>) {
+        let open: Vec<SlotId> = self.contexts.iter().map(|(id, _)| id).collect();
+        for id in open {
+            self.with_context(id, scope, |border, context, scope| {
+                if context.final_status.is_none() {
+                    border.reject(id, context, None, &Rejection::new(Reason::NodeStopped), scope);
+                }
+            });
         }
     }
 

@@ -60,7 +60,7 @@ impl Border {
                 }
                 Verdict::Route { rule, choice } => {
                     context.decision.rule = Some(rule.to_owned());
-                    self.choose_targets(context, snapshot, choice);
+                    choose_targets(context, snapshot, choice);
                     return self.forward_next(id, context, message, scope);
                 }
                 Verdict::Reject { rule, reason, status, phrase } => {
@@ -70,16 +70,6 @@ impl Border {
                 Verdict::NoRoute => return Err(Rejection::new(no_route_reason(context))),
             }
         }
-    }
-
-    fn choose_targets(&mut self, context: &mut RequestContext, snapshot: &Snapshot, choice: &RouteChoice) {
-        let hash = context.key.0 as u64; // keyed, and different for each transaction
-        let decision = &mut context.decision;
-        decision.targets.clear();
-        decision.next_target = 0;
-        decide::target_set(choice, snapshot, hash, &mut decision.targets);
-        decision.attempts_left = choice.attempts_max;
-        decision.failover_statuses = choice.failover_statuses.iter().copied().collect();
     }
 
     fn look_up(
@@ -200,6 +190,16 @@ fn evaluate<'s>(snapshot: &'s Snapshot, context: &RequestContext, scope: &mut Sc
         enum_outcome: context.decision.enum_outcome,
     };
     snapshot.routes.evaluate(context.decision.next_rule, &facts, &mut scope.out.trace)
+}
+
+fn choose_targets(context: &mut RequestContext, snapshot: &Snapshot, choice: &RouteChoice) {
+    let hash = context.key.0 as u64; // keyed, and different for each transaction
+    let decision = &mut context.decision;
+    decision.targets.clear();
+    decision.next_target = 0;
+    decide::target_set(choice, snapshot, hash, &mut decision.targets);
+    decision.attempts_left = choice.attempts_max;
+    decision.failover_statuses = choice.failover_statuses.iter().copied().collect();
 }
 
 /// The number, if it may be asked for: global, long enough (ENUM-04), and not yet looked up elsewhere (ENUM-06).

@@ -214,6 +214,7 @@ impl Border {
         };
         self.server_keys.insert(key, id);
         self.invites += usize::from(request.method == Method::Invite);
+        self.unanswered += 1;
         scope.step(
             Stage::Transaction,
             None,

@@ -214,7 +214,8 @@ impl World {
     /// Lets every timer run out and tells that nothing is left behind.
     pub fn assert_quiet(&mut self) {
         self.advance(400_000);
-        assert!(self.border.is_idle(), "a transaction is stuck");
+        assert!(self.border.is_idle(), "a request without a final response is stuck");
+        assert_eq!(self.border.transactions(), 0, "a transaction is stuck");
         for gauge in
             ["ibcf_transactions_active", "ibcf_calls_active", "ibcf_dialogs_tracked", "ibcf_questions_open"]
         {

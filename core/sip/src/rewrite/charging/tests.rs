@@ -129,7 +129,11 @@ fn a_response_without_a_vector_gets_one_where_it_is_due() {
         assert_eq!(out, expected, "{status} {icid:?}");
     }
     let (out, _) = response(200, &["To: t"], &Charging::default(), true, (Some("1"), Some("caller")));
-    assert_eq!(out, ["To: t", "P-Charging-Vector: icid-value=1;orig-ioi=caller"], "the caller's own names come back");
+    assert_eq!(
+        out,
+        ["To: t", "P-Charging-Vector: icid-value=1;orig-ioi=caller"],
+        "the caller's own names come back"
+    );
     assert_eq!(response(200, &["To: t"], &Charging::default(), true, (Some("1"), None)).0, ["To: t"]);
 }
 
