@@ -34,7 +34,7 @@ def test_basic_call_crosses_the_border_and_is_charged_once(scene: Stage) -> None
     assert record["released_by"] == "upstream"
     assert 0 <= record["ring_s"] <= record["setup_s"] < 1
     assert 0.09 <= record["duration_s"] < 2, "the caller talked for 100 ms"
-    assert record["attempts"] == [{"peer": "carrier_b", "target": "b1", "status": 200, "phrase": "OK"}]
+    assert record["attempts"] == [{"peer": "carrier_b", "target": "b1", "status": 200, "phrase": "OK", "reason": None}]
 
     assert scene.grown("ibcf_call_attempts_total", direction="exit", outcome="answered") == 1
     assert scene.grown("ibcf_call_attempts_total") == 1
@@ -68,8 +68,8 @@ def test_cancel_is_passed_on_and_the_call_ends_as_cancelled(scene: Stage) -> Non
 
     record = scene.record()
     assert (record["outcome"], record["status"], record["reason"]) == ("cancelled", 487, "forward.cancelled")
-    assert "setup_s" not in record
-    assert "ring_s" in record
+    assert record["setup_s"] is None
+    assert record["ring_s"] is not None
     [release] = record["list_of_reason_header"]
     assert "cause=16" in release
     assert scene.grown("ibcf_call_attempts_total", outcome="cancelled") == 1
@@ -129,8 +129,8 @@ def test_unknown_number_can_be_refused_by_policy(set_stage: SetStage) -> None:
     record = scene.record()
     assert (record["outcome"], record["status"], record["reason"]) == ("rejected", 404, "decide.number_unknown")
     assert (record["enum_class"], record["route"], record["source"]) == ("NXDOMAIN", "unknown", "dns")
-    assert "peer_out" not in record
-    assert "attempts" not in record
+    assert record["peer_out"] is None
+    assert record["attempts"] == []
     assert scene.grown("ibcf_rejections_total", peer="carrier_a", stage="decide", reason="decide.number_unknown") == 1
     assert scene.grown("ibcf_sip_messages_total", way="sent", kind="request") == 0
 
@@ -141,7 +141,7 @@ def test_forbidden_number_is_refused_with_the_reason_of_the_rule(scene: Stage) -
 
     record = scene.record()
     assert (record["outcome"], record["status"], record["reason"]) == ("rejected", 403, "decide.forbidden")
-    assert (record["route"], record["source"], record.get("attempts")) == ("no_premium", "policy", None)
+    assert (record["route"], record["source"], record.get("attempts")) == ("no_premium", "policy", [])
     assert scene.grown("ibcf_rejections_total", peer="carrier_a", stage="decide", reason="decide.forbidden") == 1
     assert scene.grown("ibcf_call_attempts_total", outcome="rejected") == 1
     assert scene.grown("ibcf_questions_total") == 0
@@ -185,7 +185,7 @@ def test_silent_and_closed_targets_are_passed_over(scene: Stage) -> None:
 
     record = scene.record()
     assert [one["peer"] for one in record["attempts"]] == ["carrier_b", "carrier_c"]
-    assert "status" not in record["attempts"][0]
+    assert record["attempts"][0]["status"] is None
     assert record["attempts"][0]["reason"] in {"forward.unreachable", "forward.timeout"}
 
 

@@ -123,14 +123,17 @@ def test_two_hundred_calls_at_fifty_a_second_all_succeed(scene: Stage) -> None:
 def test_calls_cross_between_ipv6_and_ipv4(set_stage: SetStage, way: str) -> None:
     """A call crosses between a carrier on IPv6 and one on IPv4, in either direction."""
     around = choose_carriers(a="::1") if way == "from_ipv6" else choose_carriers(b="::1")
+    entrance = "ipv6_udp" if way == "from_ipv6" else "home_udp"
 
     def bind_ipv6(document: Document) -> None:
-        listener = "home_udp" if way == "from_ipv6" else "peer_udp"
-        section(document, "listeners", listener)["address"] = "[::1]:0"
+        # a listener of its own: one socket speaks one family
+        side, peer = ("home", "carrier_a") if way == "from_ipv6" else ("peer", "carrier_b")
+        document["listeners"].append({"id": "ipv6_udp", "side": side, "transport": "udp", "address": "[::1]:0"})
+        section(document, "peers", peer)["listener"] = "ipv6_udp"
 
     scene = set_stage(bind_ipv6, around=around)
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
-    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, listener=entrance).expect()
     b.expect()
     assert scene.record()["outcome"] == "answered"
 
@@ -153,7 +156,7 @@ def test_reload_while_calls_run_loses_none(scene: Stage) -> None:
     b.expect(90)
     records = scene.border.wait_for_records(90)
     assert {record["generation"] for record in records} == {generation, generation + 1}
-    assert scene.grown("ibcf_config_reloads_total", result="success") == 1
+    assert scene.grown("ibcf_config_reloads_total", result="ok") == 1
     assert scene.border.metrics().value("ibcf_config_generation") == generation + 1
     # the new rule is in force: 404 where there was 403
     scene.uac("04-unknown-number/uac.xml", PREMIUM_NUMBER).expect()
@@ -172,7 +175,7 @@ def test_reload_of_a_wrong_file_keeps_the_old_policy(scene: Stage) -> None:
     scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
     b.expect()
     assert scene.record()["generation"] == 1
-    assert scene.grown("ibcf_config_reloads_total", result="failure") == 1
+    assert scene.grown("ibcf_config_reloads_total", result="failed") == 1
 
 
 @pytest.mark.timeout(120)
@@ -191,11 +194,8 @@ def test_sigterm_finishes_calls_and_takes_no_new_ones(scene: Stage) -> None:
     first.expect()
     b.expect()
     assert scene.border.child.wait(60) == 0
-    records = scene.border.wait_for_records(2)
-    assert {(record["outcome"], record.get("reason")) for record in records} == {
-        ("answered", None),
-        ("rejected", "admit.draining"),
-    }
+    assert [record["outcome"] for record in scene.border.records()] == ["answered"]
+    assert [line["reason"] for line in scene.border.log("message.refused")] == ["admit.draining"]
 
 
 def test_sigterm_on_an_idle_border_is_quick(scene: Stage) -> None:

