@@ -6,14 +6,16 @@ configuration, 3 no answer from the daemon.
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from ibcf.cli.check import check
+from ibcf.cli.demo import demo
+from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
+from ibcf.cli.run import run
 from ibcf.cli.schema import schema
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_USAGE, console, print_error, print_faults
 from ibcf.errors import ConfigError, IbcfError
@@ -25,12 +27,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("run")(run)
 app.command("check")(check)
 app.command("explain")(explain)
+app.command("enum")(enum_lookup)
 app.command("schema")(schema)
-for _verb, _module in (("run", "run"), ("enum", "enum_lookup"), ("demo", "demo")):
-    if find_spec(f"ibcf.cli.{_module}"):
-        app.command(_verb)(getattr(import_module(f"ibcf.cli.{_module}"), _module))
+app.command("demo")(demo)
 
 
 def _version(wanted: bool) -> None:
