@@ -72,8 +72,7 @@ class Picture:
         for at, participant in enumerate(self.participants):
             name = self.names[participant]
             column = self.column(participant)
-            start = 0 if at == 0 else min(len(name) // 2, len(name) - self.width + column + 1)
-            first = column if at == 0 else column - max(len(name) // 2, start)
+            first = column if at == 0 else min(column - len(name) // 2, self.width - len(name) - 1)
             row[first : first + len(name)] = name
         return Text("".join(row).rstrip(), style="bold")
 
