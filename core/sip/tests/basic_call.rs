@@ -148,3 +148,21 @@ fn several_early_dialogs_pass_with_their_tags() {
     world.receive(B, &respond(&invite, "486 Busy Here", "t1", &[]));
     world.assert_quiet();
 }
+
+#[test]
+fn a_200_that_comes_again_after_the_bye_makes_no_second_record() {
+    let mut world = World::new();
+    let (invite, answer) = answered_call(&mut world, "c5");
+    let lines = routes(&answer);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let bye = world.receive(A, &request("BYE", &format!("sip:bob@{B}"), "c5", 2, "tb", &lines, ""));
+    world.receive(B, &respond(only(&bye, "BYE"), "200 OK", "", &[]));
+    assert_eq!(
+        world.receive(B, &respond(&invite, "200 OK", "tb", &[])).len(),
+        1,
+        "it is passed on all the same"
+    );
+    world.advance(43_300_000);
+    assert_eq!(world.records().len(), 1);
+    world.assert_quiet();
+}

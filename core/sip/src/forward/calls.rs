@@ -67,9 +67,10 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let dialog = self.dialog_key(response);
-        if self.calls.by_dialog.contains_key(&dialog) {
+        if context.dialogs.contains(&dialog) {
             return;
         }
+        context.dialogs.push(dialog);
         let status = response.status().map_or(200, |line| line.code);
         let mut record = self.make_record(context, status, None, Outcome::Answered, scope);
         record.answer_ms = Some(scope.now.unix_ms);

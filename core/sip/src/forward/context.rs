@@ -43,6 +43,8 @@ pub(crate) struct RequestContext {
     /// INVARIANT: set exactly once, when the one final response (or the first 2xx) goes upstream.
     pub(crate) final_status: Option<u16>,
     pub(crate) timer_c_at: Option<Time>,
+    /// Dialogs that became calls: a repeated 2xx after the BYE must not make another one.
+    pub(crate) dialogs: SmallVec<[u128; 1]>,
     pub(crate) facts: Facts,
     pub(crate) places: Option<CallPlaces>,
 }

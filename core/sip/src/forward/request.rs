@@ -272,6 +272,7 @@ impl Border {
             cancelled: None,
             final_status: None,
             timer_c_at: None,
+            dialogs: smallvec::SmallVec::new(),
             facts: Facts::default(),
             places: None,
         }
