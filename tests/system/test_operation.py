@@ -2,6 +2,7 @@
 
 import json
 import random
+import resource
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chart.support.metrics import COUNTERS, GAUGES, HISTOGRAMS
 from tests.system.conftest import SetStage
 from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, choose_carriers, section, write
@@ -204,6 +206,25 @@ def test_sigterm_on_an_idle_border_is_quick(scene: Stage) -> None:
     assert scene.border.child.wait(10) == 0
 
 
+def test_full_disk_delays_records_and_loses_none(scene: Stage) -> None:
+    """When records cannot be written the log says so and calls go on; with room again every record is on disk."""
+    calls = 12  # some are written before the file may not grow any more
+    resource.prlimit(scene.border.child.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, calls=calls)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, calls=calls, rate=20).expect(calls)
+    b.expect(calls)
+    scene.border.wait_for_log("cdr.write_failed")
+    assert scene.border.metrics().value("ibcf_cdr_queue_records") > 0
+    assert scene.border.get("/health/ready")[0] == 200
+
+    resource.prlimit(scene.border.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    records = scene.border.wait_for_records(calls, deadline_s=30)
+    assert sorted(record["local_record_sequence_number"] for record in records) == list(range(1, calls + 1))
+    assert len({record["call_id"] for record in records}) == calls
+    scene.border.wait_for_log("cdr.write_recovered")
+    assert scene.grown("ibcf_cdr_records_total", result="lost") == 0
+
+
 def test_health_says_live_and_ready(scene: Stage) -> None:
     """A border that serves is live and ready, and says so on the admin port."""
     assert scene.border.get("/health/live")[0] == 200
@@ -221,6 +242,20 @@ def test_metrics_pass_the_linter_of_prometheus(scene: Stage) -> None:
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_exports_what_rules_and_dashboards_use(scene: Stage) -> None:
+    """Every metric that the chart knows is exported, with the type that it has there."""
+    b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    b.expect()
+    types = scene.border.metrics().types
+    for name in COUNTERS:
+        assert types.get(name.removesuffix("_total")) == "counter", name
+    for name in GAUGES:
+        assert types.get(name) == "gauge", name
+    for name in HISTOGRAMS:
+        assert types.get(name) == "histogram", name
 
 
 def options(sender: socket.socket) -> bytes:
