@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ibcf.demo.ladder import BORDER
+from ibcf.policy.explain import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ibcf.demo.ladder import Rung
-    from ibcf.policy.explain import Change
 
 INDENT = 3
 _SHARES = {2: (0.0, 0.37), 3: (0.0, 0.37, 1.0), 4: (0.0, 0.34, 0.82, 1.0)}
@@ -102,6 +102,9 @@ class Picture:
     def _changes(self, rung: Rung) -> list[tuple[str, str]]:
         is_first = rung.message.status is None and rung.message.method == "INVITE"
         lines: list[tuple[str, str]] = []
+        if rung.source == BORDER and not rung.crossed and (rung.message.status or 0) >= 300:
+            reasons = [Change("added", "Reason", None, reason) for reason in rung.message.lines("Reason")]
+            lines += [line for reason in reasons for line in self._change(reason)]
         for change in rung.changes:
             told = self._change(change)
             rule = self.rules.get(change.name.lower()) if is_first else None

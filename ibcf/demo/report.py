@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ibcf.demo.border import POLICY
 from ibcf.demo.drawing import INDENT, Picture, fitting
 from ibcf.demo.stories import A
 
@@ -64,11 +65,12 @@ class Report:
         """Yield who is there."""
         yield Text("One border between three networks, all on loopback: every message below crossed real sockets.")
         yield Text("")
-        yield _line("border", f"{self.scene.names['border']}, policy {self.scene.policy.name} as shipped")
+        shipped = " as shipped" if self.scene.policy == POLICY else ""
+        yield _line("border", f"{self.scene.names['border']}, policy {self.scene.policy.name}{shipped}")
         for name, place in self.scene.places.items():
             role = "our own core" if name == A else "another operator"
             yield _line(self.scene.names[name], f"{role}, on {place}")
-        yield _line("metrics", self.scene.metrics)
+        yield _line("metrics", f"{self.scene.metrics} (while this runs)")
         yield Text("")
 
     def story(self, played: Played) -> Iterator[Text]:
@@ -129,7 +131,7 @@ class Report:
 def _record(record: Record) -> Iterator[Text]:
     """Yield the charging record in two columns where two fit."""
     cells = [f"{name:<15} {_value(record[name])}" for name in _RECORD_FIELDS if record.get(name) not in (None, "", [])]
-    label = "record"
+    label = "CDR"
     while cells:
         text = cells.pop(0)
         if len(text) < _COLUMN_WIDTH and cells and len(cells[0]) < _COLUMN_WIDTH:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from rich.text import Text
 
@@ -62,6 +64,14 @@ def test_a_change_of_the_status_line_is_told_whole() -> None:
     change = Change("changed", "", "SIP/2.0 503 Busy", "SIP/2.0 500 Error")
     lines = plain(picture().draw([Rung(BORDER, "a", response(500, INVITE), (change,))]))
     assert "~ status line         SIP/2.0 503 Busy → SIP/2.0 500 Error" in lines[3]
+
+
+def test_a_refusal_of_the_border_shows_its_reason() -> None:
+    """The Reason header that the border gives stands below its answer."""
+    refusal = response(403, INVITE, "Forbidden")
+    reason = "Q.850;cause=21"
+    refusal = replace(refusal, headers=(*refusal.headers, ("Reason", reason)))
+    assert f"+ Reason              {reason} " in plain(picture().draw([Rung(BORDER, "a", refusal)]))[3]
 
 
 def test_changes_that_stand_above_are_referred_to() -> None:
