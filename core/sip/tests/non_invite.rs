@@ -101,3 +101,15 @@ fn a_subscription_is_record_routed_and_its_notify_comes_back_by_token() {
     let sent = world.receive(B, &notify);
     assert_eq!(only(&sent, "NOTIFY").to, A.parse().unwrap());
 }
+
+#[test]
+fn an_answer_of_the_second_target_counts_more_than_the_silence_of_the_first() {
+    let mut world = World::new();
+    world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m6", 1, "", &[], "hello"));
+    let sent = world.advance(32_100);
+    let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the second target").clone();
+    let sent = world.receive(C, &respond(&second, "480 Temporarily Unavailable", "tc", &[]));
+    only(&sent, "SIP/2.0 480");
+    assert_eq!(world.records()[0].status, 480);
+    world.assert_quiet();
+}

@@ -252,7 +252,9 @@ impl Border {
     /// Keeps the better of two final responses (RFC 3261 §16.7 (6)).
     #[allow(clippy::unused_self)] // one of the border's verbs, beside `finish_with_best`
     fn consider(&self, context: &mut RequestContext, response: BestResponse) {
-        let is_better = context.best.as_ref().is_none_or(|best| rank(response.status) < rank(best.status));
+        // What a target said goes before what we concluded from its silence, which a non-INVITE could not even be told.
+        let worth = |response: &BestResponse| (response.bytes.is_none(), rank(response.status));
+        let is_better = context.best.as_ref().is_none_or(|best| worth(&response) < worth(best));
         if is_better {
             context.best = Some(response);
         }

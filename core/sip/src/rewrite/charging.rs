@@ -6,7 +6,7 @@
 //! | request  | from a trusted source  | the same ICID; our `orig-ioi` if one is agreed; never a `term-ioi`       |
 //! | request  | none, or not to be used | a new vector with the ICID given                                        |
 //! | response | from a trusted source  | the ICID of the request; its `orig-ioi`; our `term-ioi` if one is agreed |
-//! | response | none, or not to be used | 101 to 299 with an agreed `term-ioi`: a new vector; else none           |
+//! | response | none, or not to be used | 101 to 299 with an `orig-ioi` or `term-ioi` to write: a new vector     |
 //! | 100      | any                    | none                                                                     |
 //!
 //! In all of them: a value of type 3 (an application server's) never crosses, nor do `access-network-charging-info` and
@@ -81,21 +81,20 @@ pub fn apply_request(
     generated_at: &str,
     trace: &mut Trace,
 ) -> RequestCharging {
-    let received = take_usable(draft, trusted_source, trace);
-    let mut facts = RequestCharging { icid: Some(new_icid.to_owned()), orig_ioi: None };
-    if received {
-        let header = draft.first(HeaderId::PChargingVector);
-        if let Some(vector) = header.and_then(|header| ChargingVector::parse(header.value)) {
-            facts.icid = Some(text(vector.icid));
-            facts.orig_ioi = vector.orig_ioi.map(text);
+    let received = take_usable(draft, trusted_source, trace, |vector| RequestCharging {
+        icid: Some(text(vector.icid)),
+        orig_ioi: vector.orig_ioi.map(text),
+    });
+    let facts = received.unwrap_or_else(|| {
+        if !is_withheld(charging) {
+            let mut value = Vec::new();
+            write_parameter("icid-value", new_icid, &mut value);
+            write_parameter("icid-generated-at", generated_at, &mut value);
+            draft.append(HeaderId::PChargingVector, &value);
+            step(trace, "added", || format!("a new vector with icid-value {new_icid}"), "EN-27, CH-02");
         }
-    } else if !is_withheld(charging) {
-        let mut value = Vec::new();
-        write_parameter("icid-value", new_icid, &mut value);
-        write_parameter("icid-generated-at", generated_at, &mut value);
-        draft.append(HeaderId::PChargingVector, &value);
-        step(trace, "added", || format!("a new vector with icid-value {new_icid}"), "EN-27, CH-02");
-    }
+        RequestCharging { icid: Some(new_icid.to_owned()), orig_ioi: None }
+    });
     let edits =
         Edits { charging, icid: None, orig_ioi: charging.orig_ioi.as_deref().into(), term_ioi: Ioi::Remove };
     edits.apply(draft, trace);
@@ -117,13 +116,12 @@ pub fn apply_response(
         draft.remove_all(HeaderId::PChargingVector); // EN-28
         return ResponseCharging::default();
     }
-    let mut facts = ResponseCharging::default();
-    if take_usable(draft, trusted_source, trace) {
-        let header = draft.first(HeaderId::PChargingVector);
-        let vector = header.and_then(|header| ChargingVector::parse(header.value));
-        facts.term_ioi = vector.and_then(|vector| vector.term_ioi).map(text);
-    } else if let (Some(icid), 101..=299, true, false) =
-        (icid, status, orig_ioi.is_some() || charging.term_ioi.is_some(), is_withheld(charging))
+    let received = take_usable(draft, trusted_source, trace, |vector| ResponseCharging {
+        term_ioi: vector.term_ioi.map(text),
+    });
+    let has_names = orig_ioi.is_some() || charging.term_ioi.is_some();
+    if let (None, Some(icid), 101..=299, true, false) =
+        (&received, icid, status, has_names, is_withheld(charging))
     {
         let mut value = Vec::new();
         write_parameter("icid-value", icid, &mut value);
@@ -136,25 +134,32 @@ pub fn apply_response(
         (None, None) => Ioi::Keep,
     };
     Edits { charging, icid, orig_ioi, term_ioi: charging.term_ioi.as_deref().into() }.apply(draft, trace);
-    facts
+    received.unwrap_or_default()
 }
 
-/// Leaves at most one vector, and only one that can be believed and read. Returns whether there is one.
-fn take_usable(draft: &mut Draft<'_>, trusted_source: bool, trace: &mut Trace) -> bool {
-    let mut is_found = false;
+/// Leaves at most one vector, and only one that can be believed and read. Returns what *read* makes of it.
+fn take_usable<F>(
+    draft: &mut Draft<'_>,
+    trusted_source: bool,
+    trace: &mut Trace,
+    read: impl Fn(&ChargingVector<'_>) -> F,
+) -> Option<F> {
+    let mut facts = None;
     let removed = draft.retain(|header| {
-        header.id != HeaderId::PChargingVector || {
-            let is_usable = trusted_source && !is_found && ChargingVector::parse(header.value).is_some();
-            is_found |= is_usable;
-            is_usable
+        if header.id != HeaderId::PChargingVector {
+            return true;
         }
+        let is_wanted = trusted_source && facts.is_none();
+        let vector = is_wanted.then(|| ChargingVector::parse(header.value)).flatten();
+        facts = facts.take().or_else(|| vector.as_ref().map(&read));
+        vector.is_some()
     });
     if removed > 0 {
         let why =
             if trusted_source { "more than one, or without icid-value" } else { "from an untrusted peer" };
         step(trace, "removed", || format!("{removed} header(s) {why}"), "EN-14, TB-23");
     }
-    is_found
+    facts
 }
 
 /// What is to become of an inter-operator identifier.
@@ -257,7 +262,7 @@ fn parameters(value: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
             let (text, behind) = split_param(rest);
             rest = behind;
             let written = text.strip_prefix(b";").unwrap_or(text);
-            let end = written.iter().position(|byte| *byte == b'=').unwrap_or(written.len());
+            let end = memchr::memchr(b'=', written).unwrap_or(written.len());
             let (name, value) = written.split_at(end);
             let value = scan::trim(value.strip_prefix(b"=").unwrap_or_default());
             let inner = match value {

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use super::draft::Draft;
 use super::text::{split_first, split_param, write_address, write_clean, write_ip, write_line, write_number};
-use crate::message::{HeaderId, Message, Method, Params, Via};
+use crate::message::{HeaderId, Message, Method, Via};
+use crate::parse::scan;
 
 /// What a request of our own may still travel.
 const MAX_FORWARDS: &[u8] = b"70";
@@ -32,28 +33,28 @@ pub fn via_received(draft: &mut Draft<'_>, source: SocketAddr) {
 pub(super) fn stamp(line_value: &[u8], source: SocketAddr, out: &mut Vec<u8>) -> bool {
     let (top, rest) = split_first(line_value);
     let Ok(via) = Via::parse(top) else { return false };
-    let has_rport = via.rport().is_some();
     let names_source = via.host_is_ip().is_some_and(|ip| ip.to_canonical() == source.ip().to_canonical());
-    if !has_rport && names_source && via.received().is_none() {
-        return false;
-    }
     let params = via.params.as_bytes();
     out.extend_from_slice(top.get(..top.len() - params.len()).unwrap_or_default());
     // The parameters one by one, each as written, but for the two that are ours to write.
-    let mut rest_of_params = params;
-    while !rest_of_params.is_empty() {
-        let (text, behind) = split_param(rest_of_params);
-        rest_of_params = behind;
-        let name = Params(text).iter().next().map_or(&b""[..], |param| param.name);
-        if name.eq_ignore_ascii_case(b"received") {
-            continue;
-        }
-        if name.eq_ignore_ascii_case(b"rport") {
+    let (mut left, mut is_changed) = (params, !names_source);
+    while !left.is_empty() {
+        let (text, behind) = split_param(left);
+        left = behind;
+        let name = scan::split_where(text.get(1..).unwrap_or_default(), |byte| byte == b'=').0;
+        let is = |known: &[u8]| scan::trim(name).eq_ignore_ascii_case(known);
+        if is(b"rport") {
             out.extend_from_slice(b";rport=");
             write_number(u32::from(source.port()), out);
+            is_changed = true;
+        } else if is(b"received") {
+            is_changed = true;
         } else {
             out.extend_from_slice(text);
         }
+    }
+    if !is_changed {
+        return false;
     }
     out.extend_from_slice(b";received=");
     write_ip(source.ip(), out);

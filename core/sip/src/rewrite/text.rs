@@ -58,6 +58,14 @@ fn skip_empty(list: &[u8]) -> &[u8] {
 ///
 /// Both parts are as written, and together the whole; a semicolon in a quoted string is text.
 pub(super) fn split_param(params: &[u8]) -> (&[u8], &[u8]) {
+    // Most parameters hold no quote: then the next semicolon ends it.
+    match memchr::memchr2(b';', b'"', params.get(1..).unwrap_or_default()) {
+        None => return (params, &[]),
+        Some(at) if params.get(at + 1) == Some(&b';') && params.first() != Some(&b'"') => {
+            return params.split_at(at + 1);
+        }
+        Some(_) => {}
+    }
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (at, &byte) in params.iter().enumerate() {
         match byte {
@@ -167,6 +175,22 @@ mod tests {
             (b"a", b"a", b""),
         ] {
             assert_eq!(split_first(list), (first, rest));
+        }
+    }
+
+    #[test]
+    fn parameters_are_cut_at_semicolons_outside_quotes() {
+        for (params, first, rest) in [
+            (&b"a=1;b"[..], &b"a=1"[..], &b";b"[..]),
+            (b";a=1;b", b";a=1", b";b"),
+            (b";a=\"1;\\\";2\";b", b";a=\"1;\\\";2\"", b";b"),
+            (b"\";\";b", b"\";\"", b";b"),
+            (b";a=\";b", b";a=\";b", b""),
+            (b";;b", b";", b";b"),
+            (b";", b";", b""),
+            (b"", b"", b""),
+        ] {
+            assert_eq!(split_param(params), (first, rest));
         }
     }
 
