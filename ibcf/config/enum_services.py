@@ -55,8 +55,11 @@ class EnumService(Section):
     @classmethod
     def check_zone_file(cls, value: Path | None) -> Path | None:
         """Refuse a file that is not there: every look-up would fail."""
-        if value is not None and not value.is_file():
-            raise ValueError(f"there is no file {value}")
+        try:
+            if value is not None and not value.is_file():
+                raise ValueError(f"there is no file {value}")
+        except OSError as error:
+            raise ValueError(f"{value} cannot be used: {(error.strerror or str(error)).lower()}") from error
         return value
 
     @field_validator("deadline")

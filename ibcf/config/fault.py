@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KNOWN_SHOWN_MAX = 12
+_ONE_LINE = {code: f"\\x{code:02x}" for code in range(0x20)} | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,7 +26,8 @@ class Fault:
     def __str__(self) -> str:
         """Return `file:line:column key: what is wrong`."""
         place = f"{self.file}:{self.line}:{self.column}"
-        return f"{place} {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
+        text = f"{place} {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
+        return text.translate(_ONE_LINE)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:

@@ -72,7 +72,9 @@ def _checked(
         config = Config.model_validate(tree.root, context={"directory": directory})
     except ValidationError as error:
         faults += faults_of(error, tree)
-    faults += check_references(tree, reasons=reasons)
+    told = {(fault.line, fault.column, fault.key) for fault in faults}
+    related = check_references(tree, reasons=reasons)
+    faults += [fault for fault in related if (fault.line, fault.column, fault.key) not in told]
     if faults or config is None:
         raise ConfigError(sorted(set(faults)))
     return Loaded(config, tree)

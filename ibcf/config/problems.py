@@ -64,7 +64,7 @@ _PROBLEMS: dict[str, str] = {
 
 def _problem(detail: ErrorDetails, as_written: str | None) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    got = f"(got {as_written if as_written is not None else shown(value)})"
+    got = f"(got {as_written or shown(value)})"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
@@ -74,7 +74,7 @@ def _problem(detail: ErrorDetails, as_written: str | None) -> str:
     template = _PROBLEMS.get(kind)
     if template is None:
         return f"{detail['msg'][:1].lower()}{detail['msg'][1:]} {got}"
-    return template.format(got=got, kind=_kind(value), **context)
+    return template.format(got=got, kind=f"(got {shown(value)})", **context)
 
 
 def _choice(expected: str, value: object, got: str) -> str:
@@ -84,14 +84,6 @@ def _choice(expected: str, value: object, got: str) -> str:
     likely = suggestion(value, names) if isinstance(value, str) else None
     hint = f'; did you mean "{likely}"?' if likely else ""
     return f"must be {expected.replace(chr(39), '')} {got}{hint}"
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, dict):
-        return "(got a mapping)"
-    if isinstance(value, tuple):
-        return "(got a list)"
-    return "(got nothing)" if value is None else f"(got {shown(value)})"
 
 
 def _keys_at(path: Path) -> list[str]:

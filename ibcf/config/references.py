@@ -170,7 +170,7 @@ def _wrong_listeners(tree: Tree) -> Iterator[Fault]:
             continue
         listener = listeners[name]
         sides = (peer.get("side"), listener.get("side"))
-        if sides in {("home", "peer"), ("peer", "home")}:
+        if sides in (("home", "peer"), ("peer", "home")):
             problem = f'listener "{name}" faces side {sides[1]}, but the peer is of side {sides[0]}'
             yield tree.fault((*path, "listener"), problem)
         bound = _address(listener.get("address"))

@@ -34,7 +34,9 @@ _SERVICE = r"[A-Za-z0-9][A-Za-z0-9-]{0,31}(?::[A-Za-z0-9][A-Za-z0-9-]{0,31})?"
 
 def shown(value: object) -> str:
     """Return *value* as it may be repeated in an error: short, and quoted when it is text."""
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, dict | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = f'"{value}"' if isinstance(value, str) else "nothing" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -216,9 +218,7 @@ def parse_host_port(value: object) -> HostPort:
 
 
 def _beside_the_file(value: object, info: ValidationInfo) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value or "\0" in value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be the path of a file")
     directory: Path = (info.context or {}).get("directory", Path())
     return directory / value
