@@ -34,18 +34,19 @@ from ibcf.charging.journal import CdrJournal
 from ibcf.charging.writer import CdrWriter
 from ibcf.config import read
 from ibcf.errors import ConfigError, IbcfError
-from ibcf.numbering.enum_lookup import EnumResolver, EnumResult, EnumSettings
-from ibcf.numbering.naptr import Rules
+from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
 from ibcf.numbering.walk import Class
 from ibcf.observe import logs
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
 from ibcf.policy.compile import checked_snapshot
+from ibcf.policy.resolvers import enum_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import TextIO
 
     from ibcf.config import Config, Loaded
     from ibcf.config.enum_services import EnumService
@@ -127,23 +128,6 @@ class CoreModule:
         )
 
 
-def enum_settings(section: EnumService) -> EnumSettings:
-    """Return the settings of one `enum` section of the configuration."""
-    return EnumSettings(
-        id=section.id,
-        apexes=tuple(section.apexes),
-        rules=Rules(services=tuple(service.lower() for service in section.services)),
-        servers=tuple(str(server) for server in section.servers or ()),
-        zone_file=section.zone_file,
-        timeout_ms=round(section.timeout.total_seconds() * 1000),
-        deadline_ms=round(section.deadline.total_seconds() * 1000),
-        negative_ttl_ms=round(section.negative_ttl.total_seconds() * 1000),
-        ttl_max_ms=round(section.ttl_max.total_seconds() * 1000),
-        digits_min=section.digits_min,
-        candidates_max=section.candidates_max,
-    )
-
-
 def peer_facts(config: Config) -> dict[str, PeerFacts]:
     """Return what charging records say of the peers."""
     trusted = {agreement.id: agreement.trusted for agreement in config.agreements}
@@ -165,6 +149,8 @@ class Service:
     module: CoreModule
     version: str
     json_logs: bool = True
+    log_stream: TextIO | None = None
+    """Standard output unless set."""
     drain_seconds_max: float = DRAIN_SECONDS_MAX
     clock: Callable[[], float] = time.monotonic
     health: Health = field(default_factory=Health)
@@ -178,9 +164,11 @@ class Service:
     _peers: dict[str, PeerFacts] = field(default_factory=dict)
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _retiring: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: list[Answer] = field(default_factory=list)
     _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
     _started: float = 0.0
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _end: asyncio.Event = field(default_factory=asyncio.Event)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -226,7 +214,13 @@ class Service:
     def _take(self, config: Config) -> None:
         self._config = config
         self._peers = peer_facts(config)
-        logs.configure(level=config.logs.level, numbers=config.logs.numbers, json=self.json_logs, node=config.node.name)
+        logs.configure(
+            level=config.logs.level,
+            numbers=config.logs.numbers,
+            json=self.json_logs,
+            stream=self.log_stream,
+            node=config.node.name,
+        )
 
     def _make_resolver(self, section: EnumService) -> EnumResolver:
         settings = enum_settings(section)
@@ -377,7 +371,11 @@ class Service:
     # --- reload ---
 
     async def reload(self) -> None:
-        """Read the configuration again; one with a fault leaves everything as it is."""
+        """Read the configuration again; one with a fault leaves everything as it is. One reload at a time."""
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         log = logs.logger()
         try:
             loaded = await asyncio.to_thread(read, self.path)
@@ -413,10 +411,10 @@ class Service:
             name: self._resolvers[name] if name in kept else self._make_resolver(section)
             for name, section in sections.items()
         }
-        for resolver in retired:
+        for resolver in retired:  # each finishes what it was asked
             task = asyncio.create_task(resolver.close())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
 
     # --- end ---
 
@@ -484,7 +482,7 @@ class Service:
             self._take_events(events)
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._retiring, return_exceptions=True)
         for resolver in self._resolvers.values():
             await resolver.close()
         await self._writer.stop()

@@ -15,7 +15,7 @@ from ibcf.errors import NumberingError
 from ibcf.numbering.e164 import check_e164
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult, EnumSettings
 from ibcf.observe import logs
-from ibcf.service import enum_settings
+from ibcf.policy.resolvers import enum_settings
 
 if TYPE_CHECKING:
     from rich.console import Console

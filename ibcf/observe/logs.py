@@ -6,6 +6,7 @@ last. Event names are the constants below (``area.verb_past``); they are never r
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
@@ -50,6 +51,30 @@ _NEVER_MASKED: Final = frozenset({"ts", "level", "event", "call_id", "icid", "se
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
+class SafeStream:
+    """A stream whose reader may go away: what cannot be written is counted, and no call suffers from it."""
+
+    dropped = 0
+    """Lines, over the life of the process."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to *stream*."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if it can be done."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # a closed pipe, a closed file
+            SafeStream.dropped += 1
+            return 0
+
+    def flush(self) -> None:
+        """Flush, if it can be done."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(
     *, level: str = "info", numbers: str = "masked", json: bool = True, stream: TextIO | None = None, **bound: str
 ) -> None:
@@ -70,7 +95,7 @@ def configure(
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", SafeStream(out))),
         cache_logger_on_first_use=False,  # a reload may change level and masking
     )
     structlog.contextvars.clear_contextvars()

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ibcf.boundary import Family, decode_families
+from ibcf.observe.logs import SafeStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,6 +67,16 @@ def _bound(bound: float) -> str:
     return "+Inf" if math.isinf(bound) else str(float(bound))
 
 
+class LogCollector(Collector):
+    """Yields how many log lines could not be written."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the one counter."""
+        family = CounterMetricFamily("ibcf_log_dropped", "Log lines that could not be written.")
+        family.add_metric((), SafeStream.dropped)
+        return [family]
+
+
 class Metrics:
     """The metrics of the Python side, in a registry of their own."""
 
@@ -112,6 +123,7 @@ class Metrics:
         self.unreadable = Counter(
             "ibcf_events_unreadable", "Events of the core that could not be read.", registry=registry
         )
+        registry.register(LogCollector())
         for result in ("ok", "failed"):
             self.config_reloads.labels(result)
         for result in ("written", "lost"):

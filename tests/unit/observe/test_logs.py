@@ -131,6 +131,15 @@ def test_lines_for_people_are_no_json(stream: io.StringIO) -> None:
     assert "tel:+44163296xxxx" in stream.getvalue()
 
 
+def test_a_stream_that_is_gone_costs_the_line_only(stream: io.StringIO) -> None:
+    """When nobody can be written to, lines are dropped and counted, and logging does not raise."""
+    logs.configure(stream=stream)
+    stream.close()
+    before = logs.SafeStream.dropped
+    logs.log_call(logs.logger(), call())
+    assert logs.SafeStream.dropped == before + 1
+
+
 def test_what_cannot_be_json_is_written_as_text(stream: io.StringIO) -> None:
     """A value of an unknown type costs its form, not the line; an exception is written out."""
     logs.configure(stream=stream)
