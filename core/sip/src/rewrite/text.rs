@@ -8,7 +8,7 @@ use crate::parse::scan;
 /// May the bytes stand in one header line? No NUL, and a line end only as a fold (CRLF before a blank).
 pub(super) fn is_header_value(value: &[u8]) -> bool {
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
         match rest.get(at..) {
             Some([b'\r', b'\n', b' ' | b'\t', ..]) => rest = rest.get(at + 3..).unwrap_or_default(),
             _ => return false,
@@ -19,7 +19,7 @@ pub(super) fn is_header_value(value: &[u8]) -> bool {
 
 /// May the bytes stand in a header line that somebody else than the sender made? No line end at all (SEC-31).
 pub(super) fn is_single_line(value: &[u8]) -> bool {
-    !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+    memchr::memchr3(b'\r', b'\n', 0, value).is_none()
 }
 
 /// Appends *value* with each fold replaced by one space (RFC 3261 §7.3.1).
