@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from ibcf.config.fault import suggestion
 from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
+from ibcf.policy.reach import unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ibcf.config import Config, Fault, Loaded
-    from ibcf.config.routes import Match, Route
+    from ibcf.config.routes import Match
     from ibcf.config.tree import Path
 
     Finding = tuple[Path, str]  # where, and what is odd there
@@ -71,10 +72,8 @@ def _enum_services(config: Config) -> Iterator[Finding]:
 
 
 def _routes(config: Config) -> Iterator[Finding]:
-    for at in range(len(config.routes)):
-        before = next((earlier for earlier in range(at) if _shadows(config.routes, earlier, at)), None)
-        if before is not None:
-            yield ("routes", at, "id"), f'never reached: "{config.routes[before].id}" takes all that it would match'
+    for at, before in unreachable(config.routes):
+        yield ("routes", at, "id"), f'never reached: "{config.routes[before].id}" takes all that it would match'
     if not any(route.enum is None and _is_catch_all(route.match) for route in config.routes):
         problem = "no last rule: what matches nothing is refused with decide.no_route; say so in a rule without match"
         yield ("routes", len(config.routes) - 1, "id"), problem
@@ -115,38 +114,3 @@ def _unused(config: Config) -> Iterator[Finding]:
 
 def _is_catch_all(match: Match) -> bool:
     return not match.model_dump(exclude_none=True)
-
-
-def _shadows(routes: Sequence[Route], earlier: int, later: int) -> bool:
-    """Tell whether the rule *earlier* decides whatever the rule *later* could match."""
-    if routes[earlier].enum is not None:
-        return False  # it looks up and goes on
-    wide, narrow = routes[earlier].match, routes[later].match
-    looked_up_between = any(route.enum is not None for route in routes[earlier:later])
-    if looked_up_between and (wide.domain or wide.scheme or wide.enum or wide.number_prefix):
-        return False  # the look-up changes what these are compared with
-    return (
-        wide.direction in {None, narrow.direction}
-        and _holds(wide.peer, narrow.peer)
-        and _holds(wide.method, narrow.method)
-        and _holds(wide.scheme, narrow.scheme)
-        and _holds(wide.enum, narrow.enum)
-        and _all_begin(wide.number_prefix, narrow.number_prefix)
-        and _all_below(wide.domain, narrow.domain)
-    )
-
-
-def _holds(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    return wide is None or (narrow is not None and set(narrow) <= set(wide))
-
-
-def _all_begin(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    return wide is None or (narrow is not None and all(prefix.startswith(wide) for prefix in narrow))
-
-
-def _all_below(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    if wide is None:
-        return True
-    names = {name.lower() for name in wide}
-    below = tuple(name[1:] for name in names if name.startswith("*."))
-    return narrow is not None and all(name.lower() in names or name.lower().endswith(below) for name in narrow)

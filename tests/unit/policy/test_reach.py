@@ -1,0 +1,55 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibcf.config.routes import Match, Route
+from ibcf.policy.reach import _shadows, unreachable
+
+DOMAINS = ("example", "*.example", "b.example", "B.example", "*.b.example", "x.b.example", "c.test")
+
+
+def some(*values: str) -> st.SearchStrategy[tuple[str, ...] | None]:
+    """Return one or two of *values*, or nothing."""
+    return st.none() | st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True).map(tuple)
+
+
+matches = st.builds(
+    Match,
+    peer=some("a", "b"),
+    direction=st.none() | st.sampled_from(["exit", "entry"]),
+    method=some("INVITE", "MESSAGE"),
+    number_prefix=some("+4", "+44", "+4490", "+49"),
+    domain=some(*DOMAINS),
+    enum=some("found", "failed"),
+)
+routes = st.lists(
+    st.builds(lambda match, enum: Route.model_construct(id="r", match=match, enum=enum), matches, some("n")),
+    max_size=12,
+)
+
+
+@given(routes)
+def test_looking_at_a_few_rules_finds_what_comparing_all_pairs_finds(rules: list[Route]) -> None:
+    """No rule is missed for the short cuts, and none is accused that a comparison of all pairs would not accuse."""
+    expected = [
+        at
+        for at, route in enumerate(rules)
+        if any(
+            rules[before].enum is None
+            and _shadows(
+                rules[before].match,
+                route.match,
+                looked_up_between=any(between.enum is not None for between in rules[before:at]),
+            )
+            for before in range(at)
+        )
+    ]
+    assert [at for at, _ in unreachable(rules)] == expected
+
+
+def test_ten_thousand_rules_are_looked_over_at_once() -> None:
+    """The time grows with the number of rules and not with its square."""
+    rules = [
+        Route.model_construct(id=f"r{at}", match=Match(domain=(f"d{at}.example",)), enum=None) for at in range(10_000)
+    ]
+    rules.append(Route.model_construct(id="last", match=Match(domain=("d77.example",)), enum=None))
+    assert list(unreachable(rules)) == [(10_000, 77)]
