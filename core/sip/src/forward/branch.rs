@@ -124,6 +124,7 @@ impl Border {
         context.facts.orig_ioi = written.orig_ioi;
         context.facts.request_uri_out = Some(written.request_uri);
         let timers = context.generation.snapshot.peer(peer).timers;
+        let timers = if context.is_initial { timers } else { timers.without_failover() };
         let mut arm = Arm {
             wheel: &mut self.wheel,
             now: scope.now.time,

@@ -80,7 +80,7 @@ impl Border {
             rewrite::write_cancel(&invite, reason, &mut sent);
         }
         self.stored_index = index;
-        let timers = generation.snapshot.peer(branch.peer).timers;
+        let timers = generation.snapshot.peer(branch.peer).timers.without_failover();
         let key = |timer| TimerKey::Cancel(id, number as u8, timer);
         let client = NonInviteClientTransaction::new(
             timers,

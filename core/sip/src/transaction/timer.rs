@@ -59,6 +59,13 @@ impl TimerValues {
         self.t1.saturating_mul(64)
     }
 
+    /// The same for a request that has one place to go (inside a dialog, CANCEL): there is nobody to try next, so silence
+    /// is borne for as long as RFC 3261 says.
+    #[must_use]
+    pub const fn without_failover(self) -> Self {
+        Self { first_response: self.transaction_life(), ..self }
+    }
+
     /// Timer D on an unreliable transport: at least 32 s, and no shorter than the Timer H of the server it answers.
     pub fn completed_life(&self) -> Duration {
         self.transaction_life().max(Duration::from_secs(32))
@@ -130,6 +137,7 @@ mod tests {
         });
         assert_eq!(values.first_response, Duration::from_secs(4));
         assert_eq!(values.completed_life(), Duration::from_secs(64));
+        assert_eq!(values.without_failover().first_response, Duration::from_secs(64));
     }
 
     #[test]
