@@ -10,6 +10,9 @@ use crate::plan::Behaviour;
 use crate::resend::{Purpose, T2};
 use crate::text::{Text, uri_of};
 
+/// When a 100 is due to a request other than INVITE (RFC 4320 §4.1).
+const TRYING_DELAY: Duration = Duration::from_millis(3_500);
+
 /// What the called side keeps.
 #[derive(Debug, Default)]
 pub struct Answering {
@@ -31,7 +34,14 @@ struct Invite {
 
 impl Agent {
     /// Takes an INVITE that begins a call.
-    pub fn on_invite(&mut self, text: &Text<'_>, bytes: &[u8], source: SocketAddr, now: Time, actions: &mut Actions) {
+    pub fn on_invite(
+        &mut self,
+        text: &Text<'_>,
+        bytes: &[u8],
+        source: SocketAddr,
+        now: Time,
+        actions: &mut Actions,
+    ) {
         if self.answering.invite.as_ref().is_some_and(|invite| !invite.is_final) {
             // The same call came by another way (§8.2.2.2).
             self.refuse_now(text, source, 482, now, actions);
@@ -61,21 +71,40 @@ impl Agent {
     }
 
     /// Takes a request that begins nothing (MESSAGE, OPTIONS).
-    pub fn on_standalone(&mut self, text: &Text<'_>, bytes: &[u8], source: SocketAddr, actions: &mut Actions) {
+    pub fn on_standalone(
+        &mut self,
+        text: &Text<'_>,
+        bytes: &[u8],
+        source: SocketAddr,
+        actions: &mut Actions,
+    ) {
         match self.answering.behaviour {
             Some(Behaviour::Silent | Behaviour::Unreachable | Behaviour::RingForever) => {}
-            Some(Behaviour::Unavailable) => self.respond(text, source, 503, "Service Unavailable", "", actions),
-            Some(Behaviour::Refuse { status, .. }) => self.respond(text, source, status, "Refused", "", actions),
+            Some(Behaviour::Unavailable) => {
+                self.respond(text, source, 503, "Service Unavailable", "", actions);
+            }
+            Some(Behaviour::Refuse { status, .. }) => {
+                self.respond(text, source, status, "Refused", "", actions);
+            }
             Some(Behaviour::Answer { ring_ms, .. }) => {
                 self.answering.standalone = Some((bytes.to_vec(), source));
+                actions.wake(TRYING_DELAY, Wake::Step(Step::Ring));
                 actions.wake(Duration::from_millis(ring_ms * 4), Wake::Step(Step::Answer));
             }
-            Some(Behaviour::AnswerDespiteCancel { .. }) | None => self.respond(text, source, 200, "OK", "", actions),
+            Some(Behaviour::AnswerDespiteCancel { .. }) | None => {
+                self.respond(text, source, 200, "OK", "", actions);
+            }
         }
     }
 
-    /// Sends 180.
+    /// Sends 180 to an INVITE, 100 to a MESSAGE.
     pub fn ring(&mut self, actions: &mut Actions) {
+        if let Some((bytes, source)) = self.answering.standalone.take() {
+            if let Some(text) = Text::read(&bytes) {
+                self.respond(&text, source, 100, "Trying", "", actions);
+            }
+            self.answering.standalone = Some((bytes, source));
+        }
         let Some(invite) = self.answering.invite.take() else { return };
         if let Some(text) = Text::read(&invite.bytes).filter(|_| !invite.is_final) {
             let contact = format!("Contact: <sip:{}@{}>\r\n", self.label, self.address);
@@ -122,7 +151,14 @@ impl Agent {
         self.answering.invite = Some(invite);
     }
 
-    fn refuse_now(&mut self, text: &Text<'_>, source: SocketAddr, status: u16, now: Time, actions: &mut Actions) {
+    fn refuse_now(
+        &mut self,
+        text: &Text<'_>,
+        source: SocketAddr,
+        status: u16,
+        now: Time,
+        actions: &mut Actions,
+    ) {
         let answer = self.response(text, status, "Refused", "");
         self.keep(text, source, &answer);
         let purpose = Purpose::Final { cseq: text.cseq(), is_success: false };

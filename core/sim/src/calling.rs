@@ -11,7 +11,8 @@ use crate::plan::{Dialled, Kind, Way};
 use crate::resend::{Purpose, T2};
 use crate::text::{Text, uri_of};
 
-const BODY: &str = "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+const BODY: &str =
+    "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
 /// What the caller keeps.
 #[derive(Debug, Default)]
@@ -146,7 +147,9 @@ impl Agent {
     fn on_answer(&mut self, text: &Text<'_>, now: Time, actions: &mut Actions) {
         let tag = text.tag("To").unwrap_or_default().to_owned();
         let cseq = text.cseq();
-        if let Some((_, _, ack, to)) = self.calling.acks.iter().find(|(known, at, ..)| *known == tag && *at == cseq) {
+        if let Some((_, _, ack, to)) =
+            self.calling.acks.iter().find(|(known, at, ..)| *known == tag && *at == cseq)
+        {
             actions.send(*to, ack);
             return;
         }
@@ -156,7 +159,8 @@ impl Agent {
         }
         let is_second = std::mem::replace(&mut self.calling.state, State::Final) == State::Final;
         let ours = self.dialog.take();
-        let mut routes: Vec<_> = text.all("Record-Route").flat_map(|value| value.split(',')).map(str::trim).collect();
+        let mut routes: Vec<_> =
+            text.all("Record-Route").flat_map(|value| value.split(',')).map(str::trim).collect();
         routes.reverse();
         self.dialog = Some(Dialog {
             local: self.from(),
@@ -227,7 +231,14 @@ impl Agent {
         let Some(border) = self.calling.border else { return };
         self.calling.has_cancelled = true;
         let bytes = self.beside_the_invite("CANCEL", &self.calling.to);
-        self.resends.start(Purpose::Request { cseq: 1, is_cancel: true }, bytes, border, Some(T2), now, actions);
+        self.resends.start(
+            Purpose::Request { cseq: 1, is_cancel: true },
+            bytes,
+            border,
+            Some(T2),
+            now,
+            actions,
+        );
     }
 
     /// Puts the call on hold with a re-INVITE.
@@ -253,6 +264,9 @@ fn ack_of(invite: &Text<'_>, to: &str) -> Vec<u8> {
         let _ = write!(out, "\r\nRoute: {route}");
     }
     let (call_id, cseq) = (invite.call_id(), invite.cseq());
-    let _ = write!(out, "\r\nMax-Forwards: 70\r\nCall-ID: {call_id}\r\nCSeq: {cseq} ACK\r\nContent-Length: 0\r\n\r\n");
+    let _ = write!(
+        out,
+        "\r\nMax-Forwards: 70\r\nCall-ID: {call_id}\r\nCSeq: {cseq} ACK\r\nContent-Length: 0\r\n\r\n"
+    );
     out.into_bytes()
 }

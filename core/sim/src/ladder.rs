@@ -26,7 +26,8 @@ impl Ladder {
 
     /// Adds a message, and what became of it.
     pub fn add(&mut self, now: Time, source: SocketAddr, destination: SocketAddr, bytes: &[u8], fate: Fate) {
-        let summary = Text::read(bytes).map_or_else(|| format!("{} bytes", bytes.len()), |text| text.summary());
+        let summary =
+            Text::read(bytes).map_or_else(|| format!("{} bytes", bytes.len()), |text| text.summary());
         let mark = match (fate.first, fate.second) {
             (None, None) => "lost",
             (Some(_), Some(_)) => "twice",
@@ -70,13 +71,13 @@ mod tests {
     #[test]
     fn arrows_point_from_sender_to_receiver() {
         let caller: SocketAddr = "10.0.1.10:5060".parse().unwrap();
-        let called: SocketAddr = "198.51.100.1:5060".parse().unwrap();
+        let carrier: SocketAddr = "198.51.100.1:5060".parse().unwrap();
         let mut ladder = Ladder::new(caller);
         let fate = Fate { first: Some(Duration::ZERO), second: None };
         let bytes = b"BYE sip:b SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n";
         ladder.add(Time::ZERO, caller, LISTENERS[0], bytes, fate);
-        ladder.add(Time::ZERO, LISTENERS[1], called, bytes, fate);
-        ladder.add(Time::ZERO, called, LISTENERS[1], bytes, Fate { first: None, second: None });
+        ladder.add(Time::ZERO, LISTENERS[1], carrier, bytes, fate);
+        ladder.add(Time::ZERO, carrier, LISTENERS[1], bytes, Fate { first: None, second: None });
         let text = ladder.render();
         let rows: Vec<_> = text.lines().skip(1).collect();
         assert!(rows[0].contains("| ") && rows[0].contains(" BYE sip:b (2) ") && rows[0].contains(">|"));

@@ -66,7 +66,9 @@ pub fn play(setups: &[Setup]) -> Result<Summary, SnapshotError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(setups.len().max(1));
     let work = || {
         let mut summary = Summary::default();
-        while let Some(setup) = setups.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX)) {
+        while let Some(setup) =
+            setups.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX))
+        {
             let report = world::run(*setup)?;
             summary.calls += setup.calls;
             summary.received += report.received;
@@ -102,7 +104,8 @@ pub fn replay(setup: Setup, call: u64) -> Result<Report, SnapshotError> {
 
 /// Tells what went wrong in a run: the seed, the failures, and the ladder of the first call that showed one.
 fn tell(setup: Setup, report: &Report) -> Result<String, SnapshotError> {
-    let mut out = format!("seed {} with {} calls, network {:?}\n", setup.seed, setup.calls, report.conditions);
+    let mut out =
+        format!("seed {} with {} calls, network {:?}\n", setup.seed, setup.calls, report.conditions);
     for failure in report.failures.iter().take(FAILURES_TOLD) {
         match failure.call {
             Some(call) => {

@@ -10,7 +10,8 @@ use ibcf_sim::random::Random;
 use ibcf_sim::world::Setup;
 use ibcf_sim::{play, replay, split};
 
-const USAGE: &str = "usage: ibcf-sim [--seed N] [--calls N] [--loss P] [--duplication P] [--reordering P] [--call N]
+const USAGE: &str =
+    "usage: ibcf-sim [--seed N] [--calls N] [--loss P] [--duplication P] [--reordering P] [--call N]
 
   --seed N          decides everything; from the clock unless given
   --calls N         how many calls, 10000 unless given; every 1000 of them are a run with the next seed
@@ -43,7 +44,9 @@ fn simulate(arguments: &Arguments) -> ExitCode {
     let setups = split(arguments.setup);
     if let (Some(call), Some(first)) = (arguments.shown, setups.first()) {
         match replay(*first, call) {
-            Ok(report) => println!("{}", report.ladder.unwrap_or_else(|| format!("there is no call {call}\n"))),
+            Ok(report) => {
+                println!("{}", report.ladder.unwrap_or_else(|| format!("there is no call {call}\n")));
+            }
             Err(error) => eprintln!("{error}"),
         }
     }
@@ -106,7 +109,11 @@ fn number(word: &str, value: &str) -> Result<u64, String> {
 
 fn share(word: &str, value: &str) -> Result<f64, String> {
     let share: f64 = value.parse().map_err(|_| format!("{word} {value}: give a share from 0 to 1"))?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(format!("{word} {value}: give a share from 0 to 1")) }
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err(format!("{word} {value}: give a share from 0 to 1"))
+    }
 }
 
 fn seed_from_clock() -> u64 {

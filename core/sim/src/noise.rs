@@ -12,7 +12,10 @@ pub fn spoil(bytes: &[u8], random: &mut Random) -> Vec<u8> {
         match random.below(7) {
             0 => out.truncate(at),
             1 => out.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << random.below(8)),
-            2 => out.insert(at, [0, b'\r', b'\n', b';', b'<', 0xff][usize::try_from(random.below(6)).unwrap_or(0)]),
+            2 => out.insert(
+                at,
+                [0, b'\r', b'\n', b';', b'<', 0xff][usize::try_from(random.below(6)).unwrap_or(0)],
+            ),
             3 => drop(out.drain(at..end)),
             4 => {
                 let piece = out.get(at..end).unwrap_or_default().to_vec();
@@ -51,7 +54,10 @@ mod tests {
     fn noise_belongs_to_no_call() {
         let mut random = Random::new(1, 1);
         for _ in 0..500 {
-            let noise = spoil(b"BYE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK7\r\nCall-ID: call-7@h\r\n\r\n", &mut random);
+            let noise = spoil(
+                b"BYE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK7\r\nCall-ID: call-7@h\r\n\r\n",
+                &mut random,
+            );
             assert!(!noise.windows(5).any(|window| window == b"call-"));
         }
     }

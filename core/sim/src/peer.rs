@@ -165,21 +165,33 @@ impl Agent {
         }
     }
 
-    fn on_request(&mut self, text: &Text<'_>, bytes: &[u8], source: SocketAddr, now: Time, actions: &mut Actions) {
+    fn on_request(
+        &mut self,
+        text: &Text<'_>,
+        bytes: &[u8],
+        source: SocketAddr,
+        now: Time,
+        actions: &mut Actions,
+    ) {
         let method = text.request_method().unwrap_or_default();
         if method == "ACK" {
             self.resends.stop(Purpose::Final { cseq: text.cseq(), is_success: true });
             self.resends.stop(Purpose::Final { cseq: text.cseq(), is_success: false });
             return;
         }
-        let known = self.served.iter().find(|served| served.branch == text.branch() && served.method == method);
+        let known =
+            self.served.iter().find(|served| served.branch == text.branch() && served.method == method);
         if let Some(served) = known {
             if let Some((to, answer)) = &served.answer {
                 actions.send(*to, answer);
             }
             return;
         }
-        self.served.push(Served { branch: text.branch().to_owned(), method: method.to_owned(), answer: None });
+        self.served.push(Served {
+            branch: text.branch().to_owned(),
+            method: method.to_owned(),
+            answer: None,
+        });
         match (method, text.tag("To")) {
             ("CANCEL", _) => self.on_cancel(text, source, now, actions),
             ("INVITE", None) => self.on_invite(text, bytes, source, now, actions),
@@ -199,7 +211,8 @@ impl Agent {
 
     /// Answers an INVITE with 200, and repeats that until the ACK (§13.3.1.4).
     pub fn accept(&mut self, text: &Text<'_>, source: SocketAddr, now: Time, actions: &mut Actions) {
-        let extra = format!("Contact: <sip:{}@{}>\r\nContent-Type: application/sdp\r\n", self.label, self.address);
+        let extra =
+            format!("Contact: <sip:{}@{}>\r\nContent-Type: application/sdp\r\n", self.label, self.address);
         let answer = self.response(text, 200, "OK", &extra);
         self.keep(text, source, &answer);
         let purpose = Purpose::Final { cseq: text.cseq(), is_success: true };
@@ -315,7 +328,14 @@ impl Agent {
     pub fn send_bye(&mut self, now: Time, actions: &mut Actions) {
         let cseq = self.next_cseq();
         if let Some((bytes, to)) = self.request("BYE", cseq, "") {
-            self.resends.start(Purpose::Request { cseq, is_cancel: false }, bytes, to, Some(T2), now, actions);
+            self.resends.start(
+                Purpose::Request { cseq, is_cancel: false },
+                bytes,
+                to,
+                Some(T2),
+                now,
+                actions,
+            );
         }
     }
 
@@ -328,7 +348,8 @@ impl Agent {
                 self.complaints.push(format!("the CANCEL of {} was never answered", self.label));
             }
             Purpose::Final { cseq, is_success } => {
-                self.complaints.push(format!("the answer to INVITE {cseq} at {} was never acknowledged", self.label));
+                self.complaints
+                    .push(format!("the answer to INVITE {cseq} at {} was never acknowledged", self.label));
                 if is_success {
                     self.hang_up(now, actions); // §13.3.1.4
                 }

@@ -99,7 +99,8 @@ impl Plan {
     /// Draws a plan.
     pub fn draw(random: &mut Random) -> Self {
         let way = if random.chance(0.7) { Way::Exit } else { Way::Entry };
-        let kind = random.weighted(&[(90, Kind::Call), (8, Kind::Message), (2, Kind::Ping)]).unwrap_or(Kind::Call);
+        let kind =
+            random.weighted(&[(90, Kind::Call), (8, Kind::Message), (2, Kind::Ping)]).unwrap_or(Kind::Call);
         let number = random.below(NUMBERS);
         let dialled = match (way, random.below(100)) {
             (_, 0..=2) => Dialled::Forbidden,
@@ -110,7 +111,9 @@ impl Plan {
         };
         let called = [behaviour(random, 30), behaviour(random, 20), behaviour(random, 0)];
         let answer_ms = match called[0] {
-            Behaviour::Answer { answer_ms, .. } | Behaviour::AnswerDespiteCancel { answer_ms } => Some(answer_ms),
+            Behaviour::Answer { answer_ms, .. } | Behaviour::AnswerDespiteCancel { answer_ms } => {
+                Some(answer_ms)
+            }
             _ => None,
         };
         let cancel_ms = match (random.below(20), answer_ms) {
@@ -139,7 +142,8 @@ fn behaviour(random: &mut Random, failing: u64) -> Behaviour {
     let ring_ms = random.below(1_500);
     let answer_ms = ring_ms + random.below(15_000);
     let after_ms = random.below(3_000);
-    let status = random.weighted(&[(5, 486), (2, 480), (2, 603), (1, 404), (1, 302), (1, 500)]).unwrap_or(486);
+    let status =
+        random.weighted(&[(5, 486), (2, 480), (2, 603), (1, 404), (1, 302), (1, 500)]).unwrap_or(486);
     random
         .weighted(&[
             (100, Behaviour::Answer { ring_ms, answer_ms }),

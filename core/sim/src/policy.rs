@@ -25,7 +25,8 @@ const fn address(a: u8, b: u8, c: u8, d: u8) -> SocketAddr {
 pub const LISTENERS: [SocketAddr; 2] = [address(10, 0, 0, 1), address(192, 0, 2, 1)];
 const HOME_CORE: [SocketAddr; 3] = [address(10, 0, 1, 1), address(10, 0, 1, 2), address(10, 0, 1, 3)];
 /// Two targets of carrier B and one of the transit carrier C.
-const CARRIERS: [SocketAddr; 3] = [address(198, 51, 100, 1), address(198, 51, 100, 2), address(203, 0, 113, 1)];
+const CARRIERS: [SocketAddr; 3] =
+    [address(198, 51, 100, 1), address(198, 51, 100, 2), address(203, 0, 113, 1)];
 const HOME_CALLERS: SocketAddr = address(10, 0, 1, 10);
 const CARRIER_CALLERS: SocketAddr = address(198, 51, 100, 10);
 /// A sender that the border does not know.
@@ -105,7 +106,14 @@ fn agreement(id: &str, trusted: bool) -> Value {
     })
 }
 
-fn peer(id: &str, side: &str, agreement: &str, listener: &str, sources: &[&str], targets: &[SocketAddr]) -> Value {
+fn peer(
+    id: &str,
+    side: &str,
+    agreement: &str,
+    listener: &str,
+    sources: &[&str],
+    targets: &[SocketAddr],
+) -> Value {
     let targets: Vec<_> = targets
         .iter()
         .enumerate()

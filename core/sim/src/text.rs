@@ -18,6 +18,7 @@ impl<'a> Text<'a> {
         let mut lines = head.split("\r\n");
         let start = lines.next().filter(|line| line.contains("SIP/2.0"))?;
         let headers = lines
+            .filter(|line| !line.starts_with([' ', '\t'])) // the toy cores fold only what they do not read
             .map(|line| line.split_once(':').map(|(name, value)| (long_name(name.trim()), value.trim())))
             .collect::<Option<_>>()?;
         Some(Self { start, headers })
@@ -25,7 +26,10 @@ impl<'a> Text<'a> {
 
     /// The values of all headers with this *name*.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        self.headers
+            .iter()
+            .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value)
     }
 
     /// The value of the first header with this *name*, else nothing.

@@ -117,8 +117,13 @@ impl World {
         for chunk in seed.chunks_mut(8) {
             chunk.copy_from_slice(&random.draw().to_le_bytes());
         }
-        let config =
-            BorderConfig { worker: 0, workers: 1, seed, listeners: LISTENERS.to_vec(), shared: Arc::clone(&shared) };
+        let config = BorderConfig {
+            worker: 0,
+            workers: 1,
+            seed,
+            listeners: LISTENERS.to_vec(),
+            shared: Arc::clone(&shared),
+        };
         Ok(Self {
             setup,
             border: Border::new(config, policy::snapshot(1)?),
@@ -128,7 +133,7 @@ impl World {
             network: Network::new(conditions, Random::new(setup.seed, 3)),
             outside: Random::new(setup.seed, 4),
             calls: BTreeMap::new(),
-            checker: Checker::default(),
+            checker: Checker::new(conditions.loss),
             ladder: None,
             samples: VecDeque::new(),
             received: 0,
@@ -177,11 +182,15 @@ impl World {
     fn is_stuck(&mut self, quiet_since: Time) -> bool {
         let quiet = self.agenda.now() - quiet_since;
         if quiet > TRANSACTION_LIFE && !self.border.is_idle() {
-            self.checker.fail(None, "a transaction is stuck: the border is not idle long after the last message");
+            self.checker
+                .fail(None, "a transaction is stuck: the border is not idle long after the last message");
             return true;
         }
         if quiet > CALL_DURATION_MAX * 2 {
-            self.checker.fail(None, "a timer is stuck: the border still waits for something long after the last call");
+            self.checker.fail(
+                None,
+                "a timer is stuck: the border still waits for something long after the last call",
+            );
             return true;
         }
         false
@@ -239,7 +248,9 @@ impl World {
     /// Lets the agent at *place* of *call* do *work*, and does what it asks for.
     fn with_agent(&mut self, call: u64, place: usize, work: impl FnOnce(&mut Agent, Time, &mut Actions)) {
         let now = self.agenda.now();
-        let Some(agent) = self.calls.get_mut(&call).and_then(|(_, agents)| agents.get_mut(place)) else { return };
+        let Some(agent) = self.calls.get_mut(&call).and_then(|(_, agents)| agents.get_mut(place)) else {
+            return;
+        };
         let mut actions = Actions::default();
         work(agent, now, &mut actions);
         let source = agent.address;
@@ -253,7 +264,8 @@ impl World {
 
     fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], call: Option<u64>) {
         let fate = self.network.fate();
-        if call.is_some() && call == self.setup.watched
+        if call.is_some()
+            && call == self.setup.watched
             && let Some(ladder) = &mut self.ladder
         {
             ladder.add(self.agenda.now(), source, destination, bytes, fate);
@@ -267,7 +279,9 @@ impl World {
 
     fn deliver_to_agent(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
         let call = Text::read(bytes).and_then(|text| call_of(text.call_id()));
-        let Some((call, (plan, agents))) = call.and_then(|call| Some((call, self.calls.get(&call)?))) else { return };
+        let Some((call, (plan, agents))) = call.and_then(|call| Some((call, self.calls.get(&call)?))) else {
+            return;
+        };
         let Some(place) = agents.iter().position(|agent| agent.address == destination) else { return };
         if place.checked_sub(1).and_then(|place| plan.called.get(place)) == Some(&Behaviour::Unreachable) {
             // Routers give back as much of the datagram as they like (RFC 792, RFC 1812 §4.3.2.3).
@@ -312,7 +326,8 @@ impl World {
         if catch_unwind(AssertUnwindSafe(|| self.border.handle(input, now, &mut outputs))).is_err() {
             self.has_panicked = true;
             let call = Text::read(received).and_then(|text| call_of(text.call_id()));
-            self.checker.fail(call, format!("the border panicked at {:.3} s", (time - Time::ZERO).as_secs_f64()));
+            self.checker
+                .fail(call, format!("the border panicked at {:.3} s", (time - Time::ZERO).as_secs_f64()));
             return;
         }
         for send in outputs.sends() {
@@ -330,7 +345,7 @@ impl World {
                 self.transmit(*source, send.destination, bytes, call);
             }
         }
-        for question in std::mem::take(&mut outputs.questions) {
+        for question in &outputs.questions {
             self.ask(question);
         }
         for event in &outputs.events {
@@ -339,7 +354,7 @@ impl World {
         self.outputs = outputs;
     }
 
-    fn ask(&mut self, question: Question) {
+    fn ask(&mut self, question: &Question) {
         let QuestionBody::Enum { number, .. } = &question.body;
         if let Some((delay, body)) = policy::enum_answer(number, &mut self.outside) {
             self.agenda.enter(delay, Happening::Answer(Answer { id: question.id, body }));
