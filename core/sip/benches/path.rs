@@ -7,6 +7,7 @@
 //! `cargo bench -p ibcf-sip --bench path`
 
 #![allow(missing_docs)] // criterion_group! writes a function without documentation
+#![allow(clippy::disallowed_methods)] // a bench reads the clock: that is what it is for
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -63,7 +64,7 @@ fn whole_path(criterion: &mut Criterion) {
     criterion.bench_function("path/initial_invite", |bencher| {
         bencher.iter_custom(|iterations| {
             let mut spent = Duration::ZERO;
-            for nth in 0..iterations as usize {
+            for nth in 0..usize::try_from(iterations).expect("a count") {
                 let text = &invites[nth % CALLS_A_ROUND];
                 world.out.clear();
                 let now = world.now();
@@ -71,8 +72,8 @@ fn whole_path(criterion: &mut Criterion) {
                 let input = Input::Datagram { listener: HOME, source, bytes: black_box(text.as_bytes()) };
                 world.border.handle(input, now, &mut world.out);
                 spent += begin.elapsed();
-                let sent = world.sent();
-                end_call(&mut world, only(&sent, "INVITE"));
+                let answers = world.sent();
+                end_call(&mut world, only(&answers, "INVITE"));
                 if nth % CALLS_A_ROUND == CALLS_A_ROUND - 1 {
                     world.advance(70_000);
                     world.events.clear();

@@ -31,6 +31,11 @@ fn a_503_moves_the_call_to_the_next_peer() {
     assert_ne!(first.header("Via"), second.header("Via"), "a new branch (LOC-31)");
     assert_eq!(second.headers("Via").len(), 2, "edits are not cumulative");
     assert_eq!(second.headers("Record-Route").len(), first.headers("Record-Route").len());
+    assert_eq!(
+        second.header("P-Charging-Vector"),
+        first.header("P-Charging-Vector"),
+        "the call keeps its ICID"
+    );
     let sent = world.receive(C, &respond(&second, "200 OK", "tc", &[]));
     only(&sent, "SIP/2.0 200");
     world.advance(43_300_000);

@@ -29,6 +29,8 @@ pub(super) struct Crossing<'a> {
     pub(super) own_routes: usize,
     pub(super) request_uri: Option<&'a [u8]>,
     pub(super) is_initial: bool,
+    /// The ICID of an earlier branch: a call keeps its one when the next target is tried (CH-01).
+    pub(super) icid: Option<&'a str>,
     pub(super) branch: BranchId,
 }
 
@@ -184,12 +186,13 @@ impl Border {
             own_routes,
             request_uri: context.decision.candidates.get(context.decision.candidate).map(String::as_bytes),
             is_initial: context.is_initial,
+            icid: context.facts.icid.as_deref(),
             branch: BranchId::new(&self.hasher, id, context.branches.len() as u8, loop_hash),
         };
         self.write_request(message, request, &crossing, out, scope)
     }
 
-    /// Stage `rewrite` for a request: received rules, trust, charging, Request-URI, hops, Record-Route, sent rules, Via.
+    /// Stage `rewrite` for a request: trust, received rules, charging, Request-URI, hops, Record-Route, sent rules, Via.
     pub(super) fn write_request(
         &mut self,
         message: &Message<'_>,
@@ -210,12 +213,13 @@ impl Border {
         for _ in 0..crossing.own_routes {
             draft.pop_value(HeaderId::Route);
         }
+        // Before the rules: what the operator writes on purpose is not the untrusted peer's any more.
+        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, trace);
         }
-        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
-            let icid = self.draw_icid();
+            let icid = crossing.icid.map_or_else(|| self.draw_icid(), str::to_owned);
             let name = snapshot.node.name.as_str();
             let charged = rewrite::apply_charging_to_request(
                 &mut draft,

@@ -119,6 +119,7 @@ impl Border {
             own_routes: route.own_routes,
             request_uri: None,
             is_initial: false,
+            icid: None,
             branch: BranchId::stateless(&self.hasher, branch, loop_hash),
         };
         let mut bytes = Vec::with_capacity(message.bytes().len() + 256);

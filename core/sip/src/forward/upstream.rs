@@ -240,10 +240,10 @@ impl Border {
         let mut draft = Draft::new(*response, &mut scratch);
         let trace = &mut scope.out.trace;
         draft.pop_value(HeaderId::Via);
+        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
         }
-        rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         let charged = rewrite::apply_charging_to_response(
             &mut draft,
             &to.charging,

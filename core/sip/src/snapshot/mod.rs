@@ -15,7 +15,7 @@ pub use document::{Direction, Limits, Side, Transport, UnknownSource};
 
 use crate::admit::SourceTable;
 use crate::decide::RouteTable;
-use crate::rewrite::{HeaderRules, KeyRing};
+use crate::rewrite::{HeaderRules, KeyRing, peer_tag};
 use crate::transaction::TimerValues;
 
 macro_rules! index {
@@ -210,6 +210,7 @@ impl Snapshot {
             return Err(SnapshotError::Version { found: document.version });
         }
         let names = names(&document)?;
+        check_peer_tags(&document.peers)?;
         let limits = check_limits(document.limits)?;
         let agreements = document
             .agreements
@@ -281,6 +282,18 @@ fn names(document: &document::Document) -> Result<Names, SnapshotError> {
         rule_sets: table("header_rules", document.header_rules.iter().map(|set| &set.id), RuleSetIndex)?,
         enums: table("enums", document.enums.iter().map(|service| &service.id), EnumIndex)?,
     })
+}
+
+/// Tokens name peers by a hash of their id: two with the same would take each other's dialogs.
+fn check_peer_tags(peers: &[document::Peer]) -> Result<(), SnapshotError> {
+    let mut tags: HashMap<u32, &str, FixedState> = HashMap::default();
+    for (at, peer) in peers.iter().enumerate() {
+        if let Some(other) = tags.insert(peer_tag(&peer.id), &peer.id) {
+            let problem = format!("\"{}\" and \"{other}\" have the same hash: rename one of them", peer.id);
+            return Err(SnapshotError::value(format!("peers[{at}].id"), problem));
+        }
+    }
+    Ok(())
 }
 
 fn check_limits(limits: Limits) -> Result<Limits, SnapshotError> {
