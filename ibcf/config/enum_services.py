@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -33,11 +32,12 @@ class EnumService(Section):
     apexes: Annotated[tuple[Domain, ...], Field(min_length=1), Unique, OneOrMany]
     """Domains under which the digits are looked up, in order: e164.arpa, e164enum.net."""
     services: Annotated[tuple[EnumServiceType, ...], Field(min_length=1), Unique, OneOrMany] = ("sip",)
-    """Enumservices that are of use, best first."""
+    """Enumservices that are of use; which of them goes first, the records say (RFC 6116 §3.4)."""
     servers: Annotated[tuple[Address, ...], Field(min_length=1), Unique, OneOrMany] | None = None
     """DNS servers, tried in order."""
     zone_file: FilePath | None = None
-    """A master file (RFC 1035) that is used instead of DNS; relative to this configuration file."""
+    """A master file (RFC 1035) that is used instead of DNS; relative to this configuration file. One that is not there
+    is no fault: look-ups fail until it comes, and everything else goes on."""
     timeout: Annotated[Duration, Within(timedelta(milliseconds=10), timedelta(minutes=1))] = timedelta(milliseconds=500)
     """How long one server may take."""
     deadline: Annotated[Duration, Within(timedelta(milliseconds=10), timedelta(minutes=1))] = timedelta(seconds=2)
@@ -50,17 +50,6 @@ class EnumService(Section):
     """Numbers with fewer digits are never asked for."""
     candidates_max: Annotated[int, Field(ge=1, le=16)] = 3
     """How many URIs of one answer may be tried one after the other."""
-
-    @field_validator("zone_file")
-    @classmethod
-    def check_zone_file(cls, value: Path | None) -> Path | None:
-        """Refuse a file that is not there: every look-up would fail."""
-        try:
-            if value is not None and not value.is_file():
-                raise ValueError(f"there is no file {value}")
-        except OSError as error:
-            raise ValueError(f"{value} cannot be used: {(error.strerror or str(error)).lower()}") from error
-        return value
 
     @field_validator("deadline")
     @classmethod

@@ -98,19 +98,26 @@ def test_taken_admin_port_costs_only_the_metrics(carriers: Carriers, tmp_path: P
     assert address in line
 
 
-@pytest.mark.parametrize("section_name", ["keys", "enum"])
-def test_missing_file_is_named(carriers: Carriers, tmp_path: Path, section_name: str) -> None:
-    """A key file or zone file that does not exist is a fault of the configuration: named, exit code 2."""
+def test_missing_key_file_is_named(carriers: Carriers, tmp_path: Path) -> None:
+    """A key file that does not exist is a fault of the configuration: named, exit code 2."""
     document = prepare(carriers, tmp_path, dns=None)
-    if section_name == "keys":
-        document["keys"][0]["secret"] = {"file": "nowhere"}
-    else:
-        document["enum"][0]["zone_file"] = "nowhere"
+    document["keys"][0]["secret"] = {"file": "nowhere"}
     ended = run("run", str(write(document, tmp_path / "border.yaml")))
     output = ended.stdout + ended.stderr
     assert ended.returncode == 2, output
-    assert re.search(rf"border\.yaml:\d+:\d+ {section_name}\[0\]\S*: .*nowhere", output)
+    assert re.search(r"border\.yaml:\d+:\d+ keys\[0\]\S*: .*nowhere", output)
     assert "Traceback" not in output
+
+
+def test_missing_zone_file_is_said_and_the_border_serves(carriers: Carriers, tmp_path: Path) -> None:
+    """Without its zone file the border starts all the same: the log and `ibcf check` name the file."""
+    document = prepare(carriers, tmp_path, dns=None)
+    document["enum"][0]["zone_file"] = "nowhere.zone"
+    configuration = write(document, tmp_path / "border.yaml")
+    with Child(command("run", str(configuration)), folder=REPOSITORY) as child:
+        child.wait_for_line(lambda line: READY in line, deadline_s=START_S, what=READY)
+        assert any("nowhere.zone" in line for line in child.lines), child.lines
+    assert "nowhere.zone" in run("check", str(configuration)).stdout
 
 
 def test_no_configuration_at_all_is_a_clear_error(tmp_path: Path) -> None:
