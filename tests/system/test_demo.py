@@ -48,6 +48,14 @@ def test_all_four_stories_go_as_told_and_read_the_same_each_time() -> None:
     assert without_port(second.stdout) == without_port(first.stdout)
 
 
+def test_readme_shows_what_the_demo_prints() -> None:
+    """The blocks of README.md after its `demo:` marks are, put together, the output of `ibcf demo`."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- demo: \w+ -->\n```text\n(.*?)\n```\n", readme, flags=re.DOTALL)
+    told = play()
+    assert "\n\n".join(blocks) + "\n" == without_port(told.stdout), "put the new output into README.md"
+
+
 def test_output_without_a_terminal_is_plain_and_fits() -> None:
     """A file gets no escape sequence, even when colour is forced, and no line above 100 columns."""
     told = play("--story", "1", FORCE_COLOR="1", COLUMNS="40")

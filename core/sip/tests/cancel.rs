@@ -132,3 +132,15 @@ fn ringing_longer_than_timer_c_is_called_off() {
     assert_eq!(world.records()[0].reason, Some("forward.timer_c"));
     world.assert_quiet();
 }
+
+#[test]
+fn provisional_responses_without_end_leave_no_timers_behind() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c9", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let before = world.metric("ibcf_timers_pending", &[]);
+    for _ in 0..1_000 {
+        world.receive(B, &respond(&invite, "183 Session Progress", "tb", &[]));
+    }
+    assert_eq!(world.metric("ibcf_timers_pending", &[]), before);
+}

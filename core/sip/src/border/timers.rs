@@ -92,12 +92,7 @@ impl Border {
             TimerKey::Server(_, timer) => self.on_server_timer(id, context, timer, scope),
             TimerKey::Branch(_, number, timer) => self.on_branch_timer(id, context, number, timer, scope),
             TimerKey::Cancel(_, number, timer) => self.on_cancel_timer(id, context, number, timer, scope),
-            TimerKey::RingingTooLong(_) => {
-                if context.timer_c_at.is_some_and(|at| at <= scope.now.time) && context.final_status.is_none()
-                {
-                    self.call_off(id, context, Reason::TimerC, None, scope);
-                }
-            }
+            TimerKey::RingingTooLong(_) => self.on_timer_c(id, context, scope),
             TimerKey::CancelUnanswered(_) => self.on_cancel_unanswered(id, context, scope),
             TimerKey::Question(_) | TimerKey::Call(_) => {}
         }

@@ -35,6 +35,8 @@ pub(crate) struct Call {
     upstream: Arc<PeerStatistics>,
     direction: Direction,
     expires: Time,
+    /// When the timer that looks at it fires.
+    watched: Time,
     answered: Time,
     _places: Option<CallPlaces>,
 }
@@ -81,6 +83,7 @@ impl Border {
             upstream: Arc::clone(context.generation.statistics(context.upstream)),
             direction: context.direction(),
             expires,
+            watched: expires,
             answered: scope.now.time,
             _places: context.places.take(),
         };
@@ -106,7 +109,11 @@ impl Border {
         let Some(id) = self.calls.by_dialog.get(&dialog).copied() else { return };
         if let Some(call) = self.calls.calls.get_mut(id) {
             call.expires = scope.now.time + life;
-            self.wheel.arm(call.expires, TimerKey::Call(id));
+            // One entry a call is enough, unless the end moved closer than the one that waits.
+            if call.expires < call.watched {
+                call.watched = call.expires;
+                self.wheel.arm(call.expires, TimerKey::Call(id));
+            }
         }
     }
 
@@ -139,9 +146,13 @@ impl Border {
     }
 
     pub(crate) fn on_call_timer(&mut self, id: SlotId, scope: &mut Scope<'_>) {
-        let Some(call) = self.calls.calls.get(id) else { return };
+        let Some(call) = self.calls.calls.get_mut(id) else { return };
         if call.expires > scope.now.time {
-            return; // refreshed: another timer waits
+            if call.watched <= scope.now.time {
+                call.watched = call.expires; // refreshed meanwhile: look again at the new end
+                self.wheel.arm(call.expires, TimerKey::Call(id));
+            }
+            return;
         }
         let dialog = call.dialog;
         if let Some(call) = self.calls.take(dialog) {

@@ -186,7 +186,6 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let is_first = context.final_status.is_none();
-        context.timer_c_at = None;
         if is_first && context.is_invite() && context.facts.ring_ms.is_none() {
             self.observe_setup(context, scope);
         }
@@ -252,8 +251,13 @@ impl Border {
     /// Keeps the better of two final responses (RFC 3261 §16.7 (6)).
     #[allow(clippy::unused_self)] // one of the border's verbs, beside `finish_with_best`
     fn consider(&self, context: &mut RequestContext, response: BestResponse) {
-        // What a target said goes before what we concluded from its silence, which a non-INVITE could not even be told.
-        let worth = |response: &BestResponse| (response.bytes.is_none(), rank(response.status));
+        // What a target said goes before what its silence let us conclude, unless it may not be passed on (a 503); and a
+        // non-INVITE cannot even be told of a silence (RFC 4320 §4.2).
+        let is_invite = context.is_invite();
+        let worth = |response: &BestResponse| {
+            let is_own = response.bytes.is_none();
+            (is_own || response.status == 503, is_own && !is_invite, rank(response.status))
+        };
         let is_better = context.best.as_ref().is_none_or(|best| worth(&response) < worth(best));
         if is_better {
             context.best = Some(response);
@@ -289,11 +293,25 @@ impl Border {
         self.write_record(context, best.status, called_off, outcome, scope);
     }
 
+    /// Starts Timer C anew. Only one entry of it is ever in the wheel: when it fires early it is armed for the rest.
     pub(super) fn restart_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &Scope<'_>) {
         let after: Duration = context.generation.snapshot.peer(context.upstream).timers.c;
         let at = scope.now.time + after;
-        context.timer_c_at = Some(at);
-        self.wheel.arm(at, TimerKey::RingingTooLong(id));
+        if context.timer_c_at.replace(at).is_none() {
+            self.wheel.arm(at, TimerKey::RingingTooLong(id));
+        }
+    }
+
+    pub(crate) fn on_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
+        match context.timer_c_at {
+            Some(at) if context.final_status.is_none() && at > scope.now.time => {
+                self.wheel.arm(at, TimerKey::RingingTooLong(id));
+            }
+            Some(_) if context.final_status.is_none() && context.cancelled.is_none() => {
+                self.call_off(id, context, Reason::TimerC, None, scope);
+            }
+            _ => {}
+        }
     }
 
     /// The network gave a datagram back: the branch that sent it fails at once instead of after Timer B.
