@@ -77,6 +77,12 @@ impl Border {
         let mut record = self.make_record(context, status, None, Outcome::Answered, scope);
         record.answer_ms = Some(scope.now.unix_ms);
         let expires = scope.now.time + self.life(&context.generation, response);
+        self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);
+        if self.calls.calls.is_full() {
+            // Only emergency calls come this far (`admit`): routing goes on without the table, and the record is written now.
+            scope.out.events.push(Event::CallFinished(Box::new(record)));
+            return;
+        }
         let call = Call {
             dialog,
             record: Box::new(record),
@@ -87,7 +93,6 @@ impl Border {
             answered: scope.now.time,
             _places: context.places.take(),
         };
-        self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);
         if let Ok(id) = self.calls.calls.insert(call) {
             self.calls.by_dialog.insert(dialog, id);
             self.wheel.arm(expires, TimerKey::Call(id));

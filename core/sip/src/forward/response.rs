@@ -29,6 +29,11 @@ impl Border {
             return;
         }
         let Ok(cseq) = message.cseq() else { return };
+        // PX-26: below our Via there must be the one of whoever asked us, except on the answer to a CANCEL of our own.
+        if cseq.method != Method::Cancel && message.values(HeaderId::Via).nth(1).is_none() {
+            self.statistics().dropped_messages.one();
+            return;
+        }
         if let Some(peer) = received.peer {
             self.peer_shard(peer).response(Way::Received, cseq.method, status);
         }
