@@ -1,7 +1,7 @@
 """The command `ibcf`: puts the verbs together and turns errors into lines and exit statuses.
 
-Exit statuses are the same for all verbs: 0 well, 1 findings or a failure (a port that is taken), 2 wrong usage or
-configuration, 3 no answer from the daemon.
+Exit statuses are the same for all verbs: 0 well, 1 findings or a failure, 2 wrong usage or configuration, 3 the border
+cannot serve (a port that is taken).
 """
 
 from __future__ import annotations
