@@ -98,3 +98,12 @@ fn changed_listeners_are_refused_as_a_reload() {
     next["listeners"][0]["address"] = json!("192.0.2.9:5060");
     assert!(world.border.check_successor(&load(&next)).is_err());
 }
+
+#[test]
+fn a_session_interval_beyond_all_time_is_bounded_by_the_longest_call() {
+    let mut world = World::new();
+    answered_with(&mut world, "s6", &["Session-Expires: 18446744073709551615"]);
+    world.advance(12 * 3_600_000 + 1_000);
+    assert_eq!(world.records().len(), 1);
+    world.assert_quiet();
+}

@@ -124,10 +124,9 @@ impl Border {
 
     #[allow(clippy::unused_self)] // reads as one of the border's rules
     fn life(&self, generation: &Generation, response: &Message<'_>) -> std::time::Duration {
-        session_interval(response).map_or_else(
-            || std::time::Duration::from_millis(generation.snapshot.limits.call_duration_ms_max),
-            |interval| interval + GRACE,
-        )
+        let longest = std::time::Duration::from_millis(generation.snapshot.limits.call_duration_ms_max);
+        // The interval is the far side's word: it may be any number that 64 bits hold.
+        session_interval(response).map_or(longest, |interval| interval.saturating_add(GRACE).min(longest))
     }
 
     /// A BYE passed: the call ends here, not when the BYE is answered (TS 32.260 §5.2.1). Crossing BYEs end it once (CH-13).
