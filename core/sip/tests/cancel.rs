@@ -144,3 +144,20 @@ fn provisional_responses_without_end_leave_no_timers_behind() {
     }
     assert_eq!(world.metric("ibcf_timers_pending", &[]), before);
 }
+
+#[test]
+fn a_200_after_our_own_487_makes_no_second_record() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c10", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    world.receive(B, &respond(&invite, "180 Ringing", "tb", &[]));
+    world.receive(A, &request("CANCEL", "sip:bob@b.example", "c10", 1, "", &[], ""));
+    let sent = world.advance(32_100);
+    assert!(sent.iter().any(|sent| sent.start().starts_with("SIP/2.0 487")));
+    assert!(world.receive(B, &respond(&invite, "200 OK", "tb", &[])).is_empty(), "one final response");
+    assert_eq!(world.metric("ibcf_dialogs_tracked", &[]), 0, "nobody is in that call");
+    world.advance(43_300_000);
+    assert_eq!(world.records().len(), 1);
+    assert_eq!(world.records()[0].outcome, Outcome::Cancelled);
+    world.assert_quiet();
+}

@@ -183,7 +183,8 @@ impl Border {
         self.write_record(context, status, Some(reason), Outcome::Failed, scope);
     }
 
-    /// Passes a response on: stage `rewrite` for responses, then the server transaction.
+    /// Passes a response on: stage `rewrite` for responses, then the server transaction. `false` when it may not leave any
+    /// more, since another final response did.
     pub(super) fn pass_response(
         &mut self,
         id: SlotId,
@@ -192,7 +193,7 @@ impl Border {
         response: &Message<'_>,
         status: u16,
         scope: &mut Scope<'_>,
-    ) {
+    ) -> bool {
         let may = if status < 200 {
             match &mut context.server {
                 Server::Invite(machine) => machine.send_provisional(),
@@ -202,7 +203,7 @@ impl Border {
             self.take_final(id, context, status, scope)
         };
         if !may {
-            return;
+            return false;
         }
         let mut bytes = Vec::with_capacity(response.bytes().len());
         self.write_response_upstream(context, number, response, &mut bytes, scope);
@@ -219,6 +220,7 @@ impl Border {
         // A 2xx to an INVITE is repeated by the far side, not by us (RFC 6026 §7.1).
         context.last_sent =
             if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };
+        true
     }
 
     fn write_response_upstream(
