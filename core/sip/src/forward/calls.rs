@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 
 use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
@@ -25,7 +26,8 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
 #[derive(Debug)]
 pub(crate) struct CallTable {
     calls: Table<Call>,
-    by_dialog: HashMap<u128, SlotId, FixedState>,
+    /// More than one where a dialog crosses the border more than once: each crossing is a call.
+    by_dialog: HashMap<u128, SmallVec<[SlotId; 1]>, FixedState>,
 }
 
 #[derive(Debug)]
@@ -54,9 +56,38 @@ impl CallTable {
         self.calls.capacity_max()
     }
 
-    fn take(&mut self, dialog: u128) -> Option<Call> {
-        let id = self.by_dialog.remove(&dialog)?;
-        self.calls.remove(id)
+    fn insert(&mut self, call: Call) -> Option<SlotId> {
+        let dialog = call.dialog;
+        let id = self.calls.insert(call).ok()?;
+        self.by_dialog.entry(dialog).or_default().push(id);
+        Some(id)
+    }
+
+    /// Takes the latest crossing of *dialog* between these two peers, whichever of them called.
+    fn take_between(&mut self, dialog: u128, one: &str, other: &str) -> Option<Call> {
+        let ids = self.by_dialog.get(&dialog)?;
+        let is_between = |id: &&SlotId| self.calls.get(**id).is_some_and(|call| call.is_between(one, other));
+        let id = ids.iter().rev().find(is_between).copied()?;
+        self.take(id)
+    }
+
+    fn take(&mut self, id: SlotId) -> Option<Call> {
+        let call = self.calls.remove(id)?;
+        if let Some(ids) = self.by_dialog.get_mut(&call.dialog) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_dialog.remove(&call.dialog);
+            }
+        }
+        Some(call)
+    }
+}
+
+impl Call {
+    fn is_between(&self, one: &str, other: &str) -> bool {
+        let caller = self.record.peer_in.as_str();
+        let callee = self.record.peer_out.as_deref().unwrap_or_default();
+        (caller, callee) == (one, other) || (caller, callee) == (other, one)
     }
 }
 
@@ -93,8 +124,7 @@ impl Border {
             answered: scope.now.time,
             _places: context.places.take(),
         };
-        if let Ok(id) = self.calls.calls.insert(call) {
-            self.calls.by_dialog.insert(dialog, id);
+        if let Some(id) = self.calls.insert(call) {
             self.wheel.arm(expires, TimerKey::Call(id));
         }
     }
@@ -111,8 +141,9 @@ impl Border {
         }
         let dialog = self.dialog_key(response);
         let life = self.life(&context.generation, response);
-        let Some(id) = self.calls.by_dialog.get(&dialog).copied() else { return };
-        if let Some(call) = self.calls.calls.get_mut(id) {
+        let Some(ids) = self.calls.by_dialog.get(&dialog) else { return };
+        for id in ids.iter().copied() {
+            let Some(call) = self.calls.calls.get_mut(id) else { continue };
             call.expires = scope.now.time + life;
             // One entry a call is enough, unless the end moved closer than the one that waits.
             if call.expires < call.watched {
@@ -134,13 +165,16 @@ impl Border {
         &mut self,
         bye: &Message<'_>,
         sender: PeerIndex,
+        receiver: PeerIndex,
         generation: &Generation,
         scope: &mut Scope<'_>,
     ) {
         let dialog = self.dialog_key(bye);
-        let Some(mut call) = self.calls.take(dialog) else { return };
+        let (sender, receiver) =
+            (&generation.snapshot.peer(sender).id, &generation.snapshot.peer(receiver).id);
+        let Some(mut call) = self.calls.take_between(dialog, sender, receiver) else { return };
         let from = bye.from().map(|from| from.uri).unwrap_or_default();
-        let is_caller = generation.snapshot.peer(sender).id == call.record.peer_in
+        let is_caller = *sender == call.record.peer_in
             && (call.record.peer_out.as_deref() != Some(call.record.peer_in.as_str())
                 || from == call.record.from.as_bytes());
         call.record.released_by = Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream });
@@ -158,8 +192,7 @@ impl Border {
             }
             return;
         }
-        let dialog = call.dialog;
-        if let Some(call) = self.calls.take(dialog) {
+        if let Some(call) = self.calls.take(id) {
             self.close_by_border(call, Reason::SessionExpired, scope);
         }
     }
@@ -178,9 +211,9 @@ impl Border {
 
     /// The node stops: every call that is up gets its record now, for no later one can be written here.
     pub(crate) fn close_calls(&mut self, scope: &mut Scope<'_>) {
-        let dialogs: Vec<u128> = self.calls.by_dialog.keys().copied().collect();
-        for dialog in dialogs {
-            if let Some(call) = self.calls.take(dialog) {
+        let up: Vec<SlotId> = self.calls.calls.iter().map(|(id, _)| id).collect();
+        for id in up {
+            if let Some(call) = self.calls.take(id) {
                 self.close_by_border(call, Reason::NodeStopped, scope);
             }
         }

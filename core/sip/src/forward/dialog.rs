@@ -84,7 +84,7 @@ impl Border {
     ) -> Result<(), Rejection> {
         let Some(route) = context.dialog_route else { return Err(Rejection::new(Reason::OutOfDialog)) };
         if context.method() == Method::Bye {
-            self.end_call(message, context.upstream, &context.generation, scope);
+            self.end_call(message, context.upstream, route.downstream, &context.generation, scope);
         }
         self.start_branch(id, context, Some(message), route.downstream, route.destination, scope);
         Ok(())
