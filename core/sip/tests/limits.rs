@@ -106,3 +106,20 @@ fn a_draining_node_ends_what_it_has_and_takes_no_more() {
     assert_eq!(world.metric("ibcf_drain_state", &[]), 1);
     world.assert_quiet();
 }
+
+#[test]
+fn a_callee_that_answers_without_end_cannot_fill_the_table_of_calls() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "fk", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let mut passed = 0;
+    for nth in 0..1_000 {
+        passed += world.receive(B, &respond(&invite, "200 OK", &format!("t{nth}"), &[])).len() as u64;
+    }
+    let kept = world.metric("ibcf_dialogs_tracked", &[]);
+    assert!((2..=8).contains(&kept), "{kept} calls of one INVITE");
+    assert_eq!(passed, kept, "what makes no record does not pass");
+    world.advance(43_300_000);
+    assert_eq!(world.records().len() as u64, kept);
+    world.assert_quiet();
+}

@@ -22,6 +22,10 @@ use super::{CallPlaces, RequestContext};
 /// After a session expired, how long the refresh may still be on its way.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
 
+/// How many dialogs one INVITE may set up (forking at the far side). Each makes a call and a record, so a callee that answers
+/// without end would fill the table for everybody.
+const DIALOGS_MAX: usize = 8;
+
 /// The answered calls of one worker, by dialog.
 #[derive(Debug)]
 pub(crate) struct CallTable {
@@ -85,13 +89,17 @@ impl CallTable {
 
 impl Call {
     fn is_between(&self, one: &str, other: &str) -> bool {
-        let caller = self.record.peer_in.as_str();
-        let callee = self.record.peer_out.as_deref().unwrap_or_default();
-        (caller, callee) == (one, other) || (caller, callee) == (other, one)
+        let (from, to) = (self.record.peer_in.as_str(), self.record.peer_out.as_deref().unwrap_or_default());
+        (from, to) == (one, other) || (from, to) == (other, one)
     }
 }
 
 impl Border {
+    /// May this 2xx to an initial INVITE go upstream: is it of a dialog that is known, or one that still may be?
+    pub(super) fn may_answer(&self, context: &RequestContext, response: &Message<'_>) -> bool {
+        context.dialogs.len() < DIALOGS_MAX || context.dialogs.contains(&self.dialog_key(response))
+    }
+
     /// A 2xx to an initial INVITE went upstream: one call a dialog, however often the 2xx comes (CH-17).
     pub(super) fn answered(
         &mut self,

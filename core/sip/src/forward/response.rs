@@ -194,6 +194,9 @@ impl Border {
         if is_first && context.is_invite() && context.facts.ring_ms.is_none() {
             self.observe_setup(context, scope);
         }
+        if context.is_invite() && context.is_initial && !self.may_answer(context, message) {
+            return;
+        }
         if !self.pass_response(id, context, number, message, status, scope) {
             return; // a 2xx after our own final response: the request has its record, and nobody is in that call
         }
