@@ -107,3 +107,38 @@ fn a_session_interval_beyond_all_time_is_bounded_by_the_longest_call() {
     assert_eq!(world.records().len(), 1);
     world.assert_quiet();
 }
+
+#[test]
+fn a_response_that_only_the_new_limits_let_in_still_ends_the_call() {
+    let mut small = policy();
+    small["limits"] = json!({"message_bytes_max": 1_500});
+    let mut world = World::with(&small);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "g3", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let mut next = policy();
+    next["generation"] = json!(2);
+    world.handle(Input::Apply(Arc::new(load(&next))));
+    let long = format!("X-Long: {}", "x".repeat(2_000));
+    let sent = world.receive(B, &respond(&invite, "486 Busy Here", "tb", &[&long]));
+    only(&sent, "SIP/2.0 486");
+    world.receive(A, &request("ACK", "sip:bob@b.example", "g3", 1, "tb", &[], ""));
+    world.assert_quiet();
+}
+
+#[test]
+fn an_invite_at_the_limits_is_acknowledged_and_cancelled() {
+    let long = format!("X-Long: {}", "x".repeat(900));
+    let invite = request("INVITE", "sip:bob@b.example", "g4", 1, "", &[&long], "");
+    let mut tight = policy();
+    tight["limits"] = json!({"message_bytes_max": invite.len()});
+    let mut world = World::with(&tight);
+    let sent = world.receive(A, &invite);
+    let forwarded = only(&sent, "INVITE").clone();
+    world.receive(B, &respond(&forwarded, "180 Ringing", "tb", &[]));
+    let sent = world.receive(A, &request("CANCEL", "sip:bob@b.example", "g4", 1, "", &[], ""));
+    let cancel = only(&sent, "CANCEL sip:bob@b.example").clone();
+    assert_eq!(cancel.header("CSeq"), "1 CANCEL");
+    assert_eq!(cancel.header("Call-ID"), forwarded.header("Call-ID"));
+    let sent = world.receive(B, &respond(&forwarded, "487 Request Terminated", "tb", &[]));
+    assert_eq!(only(&sent, "ACK").header("Call-ID"), forwarded.header("Call-ID"));
+}

@@ -114,8 +114,7 @@ impl Border {
         } else {
             let mut index = std::mem::take(&mut self.stored_index);
             let request = std::mem::take(&mut context.request);
-            let limits = context.generation.snapshot.limits;
-            let written = parse::parse(&request, &limits, &mut index)
+            let written = parse::parse_kept(&request, &mut index)
                 .map(|message| self.write_branch(id, context, &message, peer, &mut sent, scope));
             self.stored_index = index;
             context.request = request;

@@ -76,7 +76,7 @@ impl Border {
         }
         let mut sent = Vec::with_capacity(512);
         let mut index = std::mem::take(&mut self.stored_index);
-        if let Ok(invite) = parse::parse(&branch.sent, &generation.snapshot.limits, &mut index) {
+        if let Ok(invite) = parse::parse_kept(&branch.sent, &mut index) {
             rewrite::write_cancel(&invite, reason, &mut sent);
         }
         self.stored_index = index;

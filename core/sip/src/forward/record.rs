@@ -80,7 +80,7 @@ impl Border {
         };
         let is_trusted = snapshot.agreement(context.upstream).trusted;
         let mut index = std::mem::take(&mut self.stored_index);
-        if let Ok(message) = parse::parse(&context.request, &snapshot.limits, &mut index) {
+        if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
             add_headers(&mut record, &message, is_trusted);
         }
         self.stored_index = index;

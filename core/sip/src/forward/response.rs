@@ -113,7 +113,7 @@ impl Border {
     ) {
         let Some(branch) = context.branches.get(usize::from(number)) else { return };
         let mut index = std::mem::take(&mut self.stored_index);
-        if let Ok(sent) = parse::parse(&branch.sent, &context.generation.snapshot.limits, &mut index) {
+        if let Ok(sent) = parse::parse_kept(&branch.sent, &mut index) {
             scope.out.send_with(branch.listener, branch.destination, |arena| {
                 rewrite::write_ack(&sent, response, arena);
             });
@@ -294,7 +294,7 @@ impl Border {
             return self.reject(id, context, None, &Rejection::new(reason), scope);
         };
         let mut index = std::mem::take(&mut self.stored_index);
-        if let Ok(message) = parse::parse(&bytes, &context.generation.snapshot.limits, &mut index) {
+        if let Ok(message) = parse::parse_kept(&bytes, &mut index) {
             self.pass_response(id, context, best.branch, &message, best.status, scope);
         }
         self.stored_index = index;

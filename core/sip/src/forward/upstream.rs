@@ -119,8 +119,7 @@ impl Border {
             rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, &mut out);
         } else {
             let mut index = std::mem::take(&mut self.stored_index);
-            let limits = context.generation.snapshot.limits;
-            if let Ok(message) = parse::parse(&context.request, &limits, &mut index) {
+            if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
                 let tag = self.to_tag(&message);
                 rewrite::write_response(&message, status, phrase, tag.as_bytes(), source, headers, &mut out);
             }

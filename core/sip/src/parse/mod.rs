@@ -71,10 +71,29 @@ pub fn parse<'a>(
     limits: &Limits,
     index: &'a mut HeaderIndex,
 ) -> Result<Message<'a>, ParseError> {
-    index.clear();
     if bytes.len() > limits.message_bytes_max.min(MESSAGE_BYTES_MAX) {
+        index.clear();
         return Err(ParseError { at: bytes.len(), expected: Expected::ShorterMessage });
     }
+    index_parts(bytes, limits, index)
+}
+
+/// Finds the parts of a message that is kept: received and found good before, or written by us.
+///
+/// No limit holds for it. What we add makes it longer than the request that just passed, and the limits in force then need
+/// not be those of now.
+pub(crate) fn parse_kept<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Result<Message<'a>, ParseError> {
+    let unlimited =
+        Limits { headers_max: usize::MAX, header_line_bytes_max: usize::MAX, ..Limits::default() };
+    index_parts(bytes, &unlimited, index)
+}
+
+fn index_parts<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    index: &'a mut HeaderIndex,
+) -> Result<Message<'a>, ParseError> {
+    index.clear();
     let origin = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     let message = bytes.get(origin..).unwrap_or_default();
     index.origin = origin as u32;
