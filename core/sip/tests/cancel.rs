@@ -161,3 +161,18 @@ fn a_200_after_our_own_487_makes_no_second_record() {
     assert_eq!(world.records()[0].outcome, Outcome::Cancelled);
     world.assert_quiet();
 }
+
+#[test]
+fn a_peer_that_was_tried_cannot_cancel_the_call_at_the_next() {
+    let mut world = World::new();
+    let invite = request("INVITE", "sip:bob@b.example", "c11", 1, "", &[], "");
+    let sent = world.receive(A, &invite);
+    let first = only(&sent, "INVITE").clone();
+    let sent = world.receive(B, &respond(&first, "503 Service Unavailable", "tb", &[]));
+    let second = only(&sent, "INVITE").clone();
+    world.receive(C, &respond(&second, "180 Ringing", "tc", &[]));
+    // B saw the Via of A in the INVITE that it refused.
+    let forged = request("CANCEL", "sip:bob@b.example", "c11", 1, "", &[], "");
+    only(&world.receive(B, &forged), "SIP/2.0 481");
+    only(&world.receive(C, &respond(&second, "200 OK", "tc", &[])), "SIP/2.0 200");
+}

@@ -14,8 +14,14 @@ use super::{CancelBranch, Cancelled, RequestContext};
 
 impl Border {
     /// A CANCEL needs no transaction of its own on this side: the same CANCEL gets the same answer again.
-    pub(crate) fn on_cancel(&mut self, message: &Message<'_>, received: Received, scope: &mut Scope<'_>) {
-        let target = ServerKey::cancel_target(message, &self.hasher).ok();
+    pub(crate) fn on_cancel(
+        &mut self,
+        message: &Message<'_>,
+        received: Received,
+        sender: &str,
+        scope: &mut Scope<'_>,
+    ) {
+        let target = ServerKey::cancel_target(message, sender, &self.hasher).ok();
         let Some(id) = target.and_then(|key| self.server_keys.get(&key).copied()) else {
             self.refused(Reason::NoTransaction, received, "CANCEL", scope);
             let rejection = Rejection::new(Reason::NoTransaction);

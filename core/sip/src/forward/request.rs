@@ -45,9 +45,9 @@ impl Border {
             return self.refuse(message, request, received, &rejection, &fault.to_string(), scope);
         }
         if request.method == Method::Cancel {
-            return self.on_cancel(message, received, scope);
+            return self.on_cancel(message, received, &snapshot.peer(peer).id, scope);
         }
-        let Ok(key) = ServerKey::of(message, &self.hasher) else { return };
+        let Ok(key) = ServerKey::of(message, &snapshot.peer(peer).id, &self.hasher) else { return };
         if let Some(id) = self.server_keys.get(&key).copied() {
             return self.on_known_request(id, message, request, received, scope);
         }

@@ -6,6 +6,9 @@
 //! | INVITE, ACK and CANCEL of an RFC 2543 sender | Request-URI, From tag, Call-ID, `CSeq` number, top Via, method (ACK as INVITE) |
 //! | other requests of an RFC 2543 sender        | the same and the To tag                                                   |
 //!
+//! And the peer that sent it: the Via of one peer is there to be read for every peer that its request was sent to, and none
+//! of those may cancel or acknowledge in its name.
+//!
 //! The parts are hashed under a secret of this process, so that nobody can choose two requests that meet in one key, nor many
 //! that meet in one place of a table. 128 bits make an accidental meeting a thing not to plan for.
 //!
@@ -85,33 +88,43 @@ impl PartHasher {
 pub struct ServerKey(pub u128);
 
 impl ServerKey {
-    /// The key of the transaction that *request* belongs to. An ACK belongs to that of its INVITE, a CANCEL to its own.
+    /// The key of the transaction that *request* of the peer *sender* belongs to. An ACK belongs to that of its INVITE, a CANCEL to its own.
     ///
     /// # Errors
     ///
     /// The header that is missing or malformed; never after [`crate::parse::check`] let the request through.
-    pub fn of(request: &Message<'_>, hasher: &KeyHasher) -> Result<Self, HeaderError> {
+    pub fn of(request: &Message<'_>, sender: &str, hasher: &KeyHasher) -> Result<Self, HeaderError> {
         let method = match request.request() {
             Some(line) if line.method == Method::Ack => Method::Invite,
             Some(line) => line.method,
             // A response belongs to no server transaction; what its CSeq says is the best that can be said.
             None => request.cseq()?.method,
         };
-        Self::of_method(request, method, hasher)
+        Self::of_method(request, method, sender, hasher)
     }
 
-    /// The key of the INVITE that *cancel* is for (§9.2).
+    /// The key of the INVITE that *cancel* of the peer *sender* is for (§9.2).
     ///
     /// # Errors
     ///
     /// As for [`Self::of`].
-    pub fn cancel_target(cancel: &Message<'_>, hasher: &KeyHasher) -> Result<Self, HeaderError> {
-        Self::of_method(cancel, Method::Invite, hasher)
+    pub fn cancel_target(
+        cancel: &Message<'_>,
+        sender: &str,
+        hasher: &KeyHasher,
+    ) -> Result<Self, HeaderError> {
+        Self::of_method(cancel, Method::Invite, sender, hasher)
     }
 
-    fn of_method(request: &Message<'_>, method: Method<'_>, hasher: &KeyHasher) -> Result<Self, HeaderError> {
+    fn of_method(
+        request: &Message<'_>,
+        method: Method<'_>,
+        sender: &str,
+        hasher: &KeyHasher,
+    ) -> Result<Self, HeaderError> {
         let via = request.top_via()?;
         let mut key = hasher.begin();
+        key.part(sender.as_bytes());
         key.part(method.as_bytes());
         match via.branch() {
             Some(branch) if is_unique(branch) => {
@@ -159,6 +172,7 @@ mod tests {
     use crate::snapshot::Limits;
 
     const SEED: [u8; 16] = *b"sixteen  secrets";
+    const SENDER: &str = "carrier_a";
 
     fn request(method: &str, via: &str, to: &str, cseq: u32) -> String {
         format!(
@@ -175,12 +189,12 @@ mod tests {
 
     fn key(method: &str, via: &str, to: &str, cseq: u32) -> ServerKey {
         let text = request(method, via, to, cseq);
-        with(&text, |message| ServerKey::of(message, &KeyHasher::new(SEED)).unwrap())
+        with(&text, |message| ServerKey::of(message, SENDER, &KeyHasher::new(SEED)).unwrap())
     }
 
     fn target(via: &str) -> ServerKey {
         let text = request("CANCEL", via, "<sip:b@b.example>", 1);
-        with(&text, |message| ServerKey::cancel_target(message, &KeyHasher::new(SEED)).unwrap())
+        with(&text, |message| ServerKey::cancel_target(message, SENDER, &KeyHasher::new(SEED)).unwrap())
     }
 
     const VIA: &str = "SIP/2.0/UDP a.example:5070;branch=z9hG4bKx";
@@ -233,9 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn another_peer_has_other_keys() {
+        let text = request("INVITE", VIA, BOB, 1);
+        let other =
+            |message: &Message<'_>| ServerKey::of(message, "carrier_b", &KeyHasher::new(SEED)).unwrap();
+        assert_ne!(key("INVITE", VIA, BOB, 1), with(&text, other));
+    }
+
+    #[test]
     fn another_process_has_other_keys() {
         let text = request("INVITE", VIA, BOB, 1);
-        let other = with(&text, |message| ServerKey::of(message, &KeyHasher::new([1; 16])).unwrap());
+        let other = with(&text, |message| ServerKey::of(message, SENDER, &KeyHasher::new([1; 16])).unwrap());
         assert_ne!(key("INVITE", VIA, BOB, 1), other);
     }
 
