@@ -146,10 +146,12 @@ impl Border {
         border
     }
 
-    /// Tells whether *next* can take the place of the snapshot in force: listeners keep their sockets, so they must not change.
+    /// Tells whether *next* can take the place of the snapshot in force: listeners keep their sockets, and dialogs the
+    /// addresses in their route sets, so they must not change.
     pub fn check_successor(&self, next: &Snapshot) -> Result<(), SnapshotError> {
         let same = |old: &Listener, new: &Listener| {
-            old.id == new.id && old.side == new.side && old.address == new.address
+            (&old.id, old.side, old.transport, old.address, old.advertised)
+                == (&new.id, new.side, new.transport, new.address, new.advertised)
         };
         let current = &self.generation.snapshot.listeners;
         let is_same = current.len() == next.listeners.len()

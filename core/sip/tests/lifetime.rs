@@ -94,9 +94,11 @@ fn new_calls_see_the_new_policy_and_dialogs_keep_theirs() {
 #[test]
 fn changed_listeners_are_refused_as_a_reload() {
     let world = World::new();
-    let mut next = policy();
-    next["listeners"][0]["address"] = json!("192.0.2.9:5060");
-    assert!(world.border.check_successor(&load(&next)).is_err());
+    for key in ["address", "advertised"] {
+        let mut next = policy();
+        next["listeners"][0][key] = json!("192.0.2.9:5060");
+        assert!(world.border.check_successor(&load(&next)).is_err(), "{key}");
+    }
 }
 
 #[test]
