@@ -13,6 +13,8 @@ mod support;
 
 use ibcf_sip::Input;
 use ibcf_sip::event::Outcome;
+use ibcf_sip::input::EnumOutcome;
+use serde_json::json;
 use support::*;
 
 fn invited(world: &mut World, call: &str) -> Sent {
@@ -149,4 +151,27 @@ fn the_better_of_two_failures_goes_upstream() {
     only(&sent, "SIP/2.0 404");
     world.receive(A, &request("ACK", "sip:bob@b.example", "c8", 1, "tc", &[], ""));
     world.assert_quiet();
+}
+
+#[test]
+fn more_targets_than_a_branch_can_number_end_before_the_numbers_repeat() {
+    let mut many = policy();
+    let targets: Vec<_> = (0..60)
+        .map(|nth| json!({"id": format!("b{nth}"), "address": format!("198.51.100.20:{}", 6000 + nth)}))
+        .collect();
+    many["peers"][1]["targets"] = json!(targets);
+    many["enums"][0]["candidates_max"] = json!(16);
+    many["routes"][2]["action"] = json!({"kind": "route", "to": [{"peer": "carrier_b"}], "attempts_max": 64});
+    let mut world = World::with(&many);
+    world.receive(A, &request("INVITE", "tel:+441632960083", "c9", 1, "", &[], ""));
+    let candidates: Vec<String> = (0..16).map(|nth| format!("sip:+44163296008{nth}@b.example")).collect();
+    let candidates: Vec<&str> = candidates.iter().map(String::as_str).collect();
+    let mut sent = world.answer(EnumOutcome::Found, &candidates, 0);
+    let mut tried = 0;
+    while let Some(invite) = sent.iter().find(|sent| sent.start().starts_with("INVITE")).cloned() {
+        tried += 1;
+        sent = world.receive(B, &respond(&invite, "503 Service Unavailable", "tb", &[]));
+    }
+    only(&sent, "SIP/2.0 500");
+    assert_eq!(tried, 255);
 }

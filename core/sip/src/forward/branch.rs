@@ -55,7 +55,8 @@ impl Border {
         let generation = Arc::clone(&context.generation);
         let mut is_full = false;
         while let Some(target) = context.decision.targets.get(context.decision.next_target).copied() {
-            if context.decision.attempts_left == 0 {
+            // The number of a branch is one byte of what its responses are found by.
+            if context.decision.attempts_left == 0 || context.branches.len() >= usize::from(u8::MAX) {
                 break;
             }
             context.decision.next_target += 1;
