@@ -171,3 +171,15 @@ fn one_listener_for_both_sides_needs_one_record_route() {
     let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c11", 1, "", &[], ""));
     assert_eq!(only(&sent, "INVITE").headers("Record-Route").len(), 1);
 }
+
+#[test]
+fn a_contact_of_another_address_family_is_passed_over() {
+    let mut dual = policy();
+    dual["peers"][1]["sources"] = json!(["198.51.100.20/32", "2001:db8::20/128"]);
+    let mut world = World::with(&dual);
+    let (_, answer) = answered_call(&mut world, "c12");
+    let lines = lines(&answer);
+    let bye = request("BYE", "sip:bob@[2001:db8::20]:5060", "c12", 2, "tb", &strs(&lines), "");
+    let sent = world.receive(A, &bye);
+    assert_eq!(only(&sent, "BYE").to, B.parse().unwrap(), "the listener towards B has no IPv6");
+}

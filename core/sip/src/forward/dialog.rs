@@ -151,7 +151,8 @@ fn other_side(ticket: &Ticket, sender: u32, message: &Message<'_>) -> Option<u32
 /// The next Route, else the Request-URI, if it is an address of that peer; else the first of the peer's targets.
 ///
 /// A Contact or Record-Route is what the far side wrote: it must not be able to aim our datagrams at anybody else, and a
-/// host name in it would take a question, which requests inside dialogs never wait for.
+/// host name in it would take a question, which requests inside dialogs never wait for. Nor can one of the other address
+/// family be reached from the listener that faces the peer.
 fn next_hop(
     generation: &Generation,
     downstream: PeerIndex,
@@ -165,9 +166,15 @@ fn next_hop(
         None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
     };
     let snapshot = &generation.snapshot;
-    let targets = &snapshot.peer(downstream).targets;
+    let peer = snapshot.peer(downstream);
+    let targets = &peer.targets;
+    let is_reachable = |address: &SocketAddr| {
+        let listener = snapshot.listeners.get(peer.listener.at());
+        listener.is_none_or(|listener| listener.address.is_ipv4() == address.is_ipv4())
+    };
     let literal = uri.and_then(|uri| Some(SocketAddr::new(uri.host_is_ip()?, uri.port.unwrap_or(5060))));
     literal
+        .filter(is_reachable)
         .filter(|address| {
             snapshot.sources.find(address.ip()) == Some(downstream)
                 || targets.iter().any(|target| target.address.ip() == address.ip())
