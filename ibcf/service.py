@@ -33,10 +33,10 @@ from ibcf.charging.cdr import PeerFacts, make_cdr
 from ibcf.charging.journal import CdrJournal
 from ibcf.charging.writer import CdrWriter
 from ibcf.config import read
+from ibcf.dns.records import Class
 from ibcf.errors import ConfigError, IbcfError
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
-from ibcf.numbering.walk import Class
 from ibcf.observe import logs
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics

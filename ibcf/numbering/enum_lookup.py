@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import structlog
 
+from ibcf.dns.aiodns_source import AiodnsSource
+from ibcf.dns.records import Class, is_not_found
 from ibcf.numbering.e164 import enum_domain, is_e164
 from ibcf.numbering.naptr import Rules
-from ibcf.numbering.sources import AiodnsSource, NaptrSource, ZoneSource
-from ibcf.numbering.walk import Candidates, Class, RecordSet, Step, is_not_found, walk
+from ibcf.numbering.sources import NaptrSource, ZoneSource
+from ibcf.numbering.walk import Candidates, Step, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from ibcf.dns.records import Naptr, RecordSet
 
 QUERIES_MAX: Final = 128
 """Under way at once; more brings no throughput, only delay."""
@@ -160,7 +164,7 @@ class EnumResolver:
                 candidates: Candidates = end.value
                 return candidates
 
-    async def _ask(self, name: str) -> RecordSet:
+    async def _ask(self, name: str) -> RecordSet[Naptr]:
         async with self._slots:
             start = self.clock()
             result = "cancelled"

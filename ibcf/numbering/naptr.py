@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ibcf.errors import NumberingError
 from ibcf.numbering import tel
 from ibcf.numbering.ere import Ere, EreError, compile_ere
+
+if TYPE_CHECKING:
+    from ibcf.dns.records import Naptr
 
 _ENUMSERVICE: Final = re.compile(r"[a-z0-9-]{1,32}(?::[a-z0-9-]{1,32})*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -30,25 +33,6 @@ _SIP: Final = re.compile(
 )
 _URI_LENGTH_MAX: Final = 1024
 _NAME_LENGTH_MAX: Final = 253
-
-
-@dataclass(frozen=True, slots=True)
-class Naptr:
-    """One record, as it was on the wire (a zone file's backslashes are undone)."""
-
-    order: int
-    preference: int
-    flags: str
-    service: str
-    regexp: str
-    replacement: str
-    """Without the final dot; empty for the root."""
-    ttl_s: int = 0
-
-    def __str__(self) -> str:
-        """Write it as in a zone file, but for the doubled backslashes."""
-        fields = " ".join(f'"{text}"' for text in (self.flags, self.service, self.regexp))
-        return f"{self.order} {self.preference} {fields} {self.replacement}."
 
 
 @dataclass(frozen=True, slots=True)

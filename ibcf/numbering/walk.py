@@ -7,10 +7,10 @@ in which time, from which server, is not its business; so the very same code run
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from ibcf.numbering.naptr import Judgement, Naptr, Rules, Skip, in_order, judge
+from ibcf.dns.records import Class, Naptr, RecordSet, is_not_found
+from ibcf.numbering.naptr import Judgement, Rules, Skip, in_order, judge
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,51 +21,13 @@ NAMES_MAX: Final = 16
 """Names asked in one resolution: a bushy tree of non-terminals must not become a flood of queries."""
 
 
-class Class(StrEnum):
-    """Outcome classes, kept apart in logs, counters and routing (ENUM-46)."""
-
-    FOUND = "FOUND"
-    NXDOMAIN = "NXDOMAIN"
-    NODATA = "NODATA"
-    NO_USABLE_RECORD = "NO_USABLE_RECORD"
-    SERVFAIL = "SERVFAIL"
-    REFUSED = "REFUSED"
-    UNREACHABLE = "UNREACHABLE"
-    TIMEOUT = "TIMEOUT"
-    BAD_RESPONSE = "BAD_RESPONSE"
-    LOOP = "LOOP"
-    ZONE_MISSING = "ZONE_MISSING"
-    ZONE_INVALID = "ZONE_INVALID"
-    NOT_E164 = "NOT_E164"
-    UNKNOWN_SERVICE = "UNKNOWN_SERVICE"
-    INTERNAL = "INTERNAL"
-
-
-_NOT_FOUND: Final = (Class.NXDOMAIN, Class.NODATA, Class.NO_USABLE_RECORD)
-"""Authoritative: routing goes on to "no IMS route" (ENUM-47). From the least to the most that was there."""
-
-
-def is_not_found(class_: Class) -> bool:
-    """Tell whether *class_* is an authoritative no; all else but `FOUND` means that nobody knows."""
-    return class_ in _NOT_FOUND
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSet:
-    """What DNS said about one name: records, or why there are none."""
-
-    class_: Class
-    records: tuple[Naptr, ...] = ()
-    detail: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that happened, for `ibcf enum`."""
 
     name: str
     hop: int
-    answer: RecordSet
+    answer: RecordSet[Naptr]
     judgements: tuple[Judgement, ...]
 
 
@@ -92,7 +54,7 @@ class _Walk:
     looped: bool = False
     steps: list[Step] = field(default_factory=list)
 
-    def visit(self, name: str, hop: int) -> Generator[str, RecordSet, RecordSet]:
+    def visit(self, name: str, hop: int) -> Generator[str, RecordSet[Naptr], RecordSet[Naptr]]:
         """Ask for *name* and use its records; answer what was said about it."""
         self.asked.add(name)
         answer = yield name
@@ -122,7 +84,7 @@ class _Walk:
         self.steps[position] = Step(name, hop, answer, tuple(judgements))
         return answer
 
-    def _follow(self, judgement: Judgement, name: str, hop: int) -> Generator[str, RecordSet, Judgement]:
+    def _follow(self, judgement: Judgement, name: str, hop: int) -> Generator[str, RecordSet[Naptr], Judgement]:
         """Ask for the name that a non-terminal record gives, unless that would be a loop (ENUM-20)."""
         record = judgement.record
         if name in self.asked:
@@ -143,7 +105,7 @@ class _Walk:
         self.ttl_s = ttl_s if self.ttl_s is None else min(self.ttl_s, ttl_s)
 
 
-def walk(number: str, name: str, rules: Rules, *, candidates_max: int) -> Generator[str, RecordSet, Candidates]:
+def walk(number: str, name: str, rules: Rules, *, candidates_max: int) -> Generator[str, RecordSet[Naptr], Candidates]:
     """Resolve *number*, whose domain name is *name*: yields names to ask, returns the candidates in order."""
     state = _Walk(number, rules, candidates_max)
     answer = yield from state.visit(name, 0)

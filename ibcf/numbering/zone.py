@@ -11,9 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import NumberingError
-from ibcf.numbering.naptr import Naptr
-from ibcf.numbering.walk import Class, RecordSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ class Zone:
     names: frozenset[str] = frozenset()
     """All names that exist, those between an owner and the root included."""
 
-    def lookup(self, name: str) -> RecordSet:
+    def lookup(self, name: str) -> RecordSet[Naptr]:
         """Answer as an authoritative server would: records, no data, or no such name."""
         name = name.rstrip(".").lower()
         if name in self.names:

@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 import structlog
 
+from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import ConfigError, ListenError, SnapshotRefusedError
-from ibcf.numbering.walk import Class, RecordSet
 from ibcf.observe.health import State
 from ibcf.service import CoreModule, Service
 
@@ -174,7 +174,7 @@ class Bench:
 class DeadServers:
     """Servers that answer nothing of use."""
 
-    async def naptr(self, name: str) -> RecordSet:
+    async def naptr(self, name: str) -> RecordSet[Naptr]:
         """Fail."""
         return RecordSet(Class.SERVFAIL)
 

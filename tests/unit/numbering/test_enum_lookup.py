@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.numbering.enum_lookup import FAILURE_TTL_MS, EnumResolver, EnumSettings
-from ibcf.numbering.naptr import Naptr
-from ibcf.numbering.walk import Class, RecordSet
 
 NUMBER = "+441632960083"
 NAME = "3.8.0.0.6.9.2.3.6.1.4.4.e164.arpa"
@@ -19,14 +18,14 @@ FOUND = RecordSet(Class.FOUND, (Naptr(1, 1, "u", "E2U+sip", "!^.*$!sip:a@b.examp
 class FakeSource:
     """Answers from a table; holds answers back while `gate` is closed."""
 
-    answers: dict[str, RecordSet] = field(default_factory=dict)
+    answers: dict[str, RecordSet[Naptr]] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event | None = None
     under_way: int = 0
     most: int = 0
     closed: bool = False
 
-    async def naptr(self, name: str) -> RecordSet:
+    async def naptr(self, name: str) -> RecordSet[Naptr]:
         """Answer."""
         self.asked[name] += 1
         self.under_way += 1
@@ -164,7 +163,7 @@ async def test_a_defect_costs_one_number(capsys: pytest.CaptureFixture[str]) -> 
     """Should a source raise after all, the number fails with INTERNAL and the resolver goes on."""
 
     class Broken(FakeSource):
-        async def naptr(self, name: str) -> RecordSet:
+        async def naptr(self, name: str) -> RecordSet[Naptr]:
             raise ZeroDivisionError
 
     resolver = make(Broken())

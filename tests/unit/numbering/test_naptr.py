@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibcf.dns.records import Naptr
 from ibcf.errors import NumberingError
 from ibcf.numbering.ere import EreError
-from ibcf.numbering.naptr import Judgement, Naptr, Rules, Skip, in_order, judge, parse_substitution, wanted_services
+from ibcf.numbering.naptr import Judgement, Rules, Skip, in_order, judge, parse_substitution, wanted_services
 
 NUMBER = "+441632960083"
 RULES = Rules(services=("sip", "pstn:sip", "pstn:tel", "voice:tel"))

@@ -6,8 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcf.numbering.naptr import Naptr, Rules, Skip
-from ibcf.numbering.walk import HOPS_MAX, NAMES_MAX, Candidates, Class, RecordSet, walk
+from ibcf.dns.records import Class, Naptr, RecordSet
+from ibcf.numbering.naptr import Rules, Skip
+from ibcf.numbering.walk import HOPS_MAX, NAMES_MAX, Candidates, walk
 
 NUMBER = "+441632960083"
 Zone = Mapping[str, list[Naptr] | Class]

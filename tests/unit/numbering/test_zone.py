@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibcf.dns.records import Class, Naptr
 from ibcf.errors import NumberingError
-from ibcf.numbering.naptr import Naptr
-from ibcf.numbering.walk import Class
 from ibcf.numbering.zone import parse_zone
 
 HEAD = "$ORIGIN e164.arpa.\n$TTL 300\n"

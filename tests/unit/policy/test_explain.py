@@ -5,9 +5,9 @@ import msgspec
 import pytest
 
 from ibcf.config import Config, loader, read_text
+from ibcf.dns.records import Class
 from ibcf.errors import PolicyError
 from ibcf.numbering.enum_lookup import EnumResult
-from ibcf.numbering.walk import Class
 from ibcf.policy.explain import Change, address_of, compare, explain, find_peer, target_at
 from ibcf.policy.specimen import request_to, with_line_ends
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound

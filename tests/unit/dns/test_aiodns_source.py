@@ -1,18 +1,16 @@
-"""Where records come from: DNS and a zone file (ENUM-46, ENUM-49; field notes on c-ares)."""
+"""Records out of DNS (ENUM-46, ENUM-49; field notes on c-ares)."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from ipaddress import IPv4Address, IPv6Address
 
 import aiodns  # noqa: TID251 - its errors are what the wrapper translates
 import pycares  # noqa: TID251 - the same for its records
 import pytest
 
-from ibcf.numbering.naptr import Naptr
-from ibcf.numbering.sources import AiodnsSource, ZoneSource, open_channel
-from ibcf.numbering.walk import Class
+from ibcf.dns.aiodns_source import ALIASES_MAX, AiodnsSource, open_channel
+from ibcf.dns.records import Class, Host, Naptr, Srv
 
 ERRORS = pycares.errno
 
@@ -35,11 +33,12 @@ class FakeChannel:
     servers: Sequence[str]
     closed: bool = False
     futures: list[asyncio.Future[pycares.DNSResult]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def query_dns(self, host: str, qtype: str) -> asyncio.Future[pycares.DNSResult]:
         """Ask."""
-        assert qtype == "NAPTR"
         assert not self.closed
+        self.asked.append((host, qtype))
         future = asyncio.get_running_loop().create_future()
         self.futures.append(future)
         return future
@@ -121,7 +120,6 @@ async def test_records_are_picked_out_of_an_alias_chain() -> None:
         Naptr(1, 2, "u", "E2U+sip", "!^.*$!sip:a@b!", "", 5),
         Naptr(1, 2, "u", "E2U+sip", "!\xff!", "", 3),
     )
-    assert await ask(source, opener, [alias]) is Class.NODATA
     await source.close()
     assert opener.channels[0].closed
 
@@ -170,60 +168,97 @@ async def test_a_real_channel_tells_a_closed_port() -> None:
     await channel.close()
 
 
-ZONE = '$ORIGIN e164.arpa.\n$TTL 300\n1 NAPTR 1 1 "u" "E2U+sip" "!^.*$!sip:{user}@b.example!" .\n'
+class ScriptedChannel(FakeChannel):
+    """A channel that answers at once, from a table."""
+
+    table: dict[tuple[str, str], pycares.DNSResult]
+
+    def query_dns(self, host: str, qtype: str) -> asyncio.Future[pycares.DNSResult]:
+        """Answer, or say that there is no such name."""
+        future = super().query_dns(host, qtype)
+        found = self.table.get((host, qtype))
+        if found is None:
+            future.set_exception(aiodns.error.DNSError(ERRORS.ARES_ENOTFOUND, "no such name"))
+        else:
+            future.set_result(found)
+        return future
 
 
-async def test_missing_zone_file_is_an_answer_and_may_come_later(tmp_path: Path) -> None:
-    """A zone file that is not there fails look-ups with `ZONE_MISSING`; once it is there they go on."""
-    clock, path = Clock(), tmp_path / "demo.zone"
-    source = ZoneSource(path, clock=clock)
-    missing = await source.naptr("1.e164.arpa")
-    assert missing.class_ is Class.ZONE_MISSING
-    assert "demo.zone" in missing.detail
-    path.write_text(ZONE.format(user="a"))
-    assert (await source.naptr("1.e164.arpa")).class_ is Class.ZONE_MISSING, "the disk is asked once a second"
-    clock.now = 1.0
-    assert (await source.naptr("1.e164.arpa")).class_ is Class.FOUND
+def scripted(table: dict[tuple[str, str], list[pycares.DNSRecord]]) -> tuple[AiodnsSource, ScriptedChannel]:
+    """Return a source over a table of answers, and its channel."""
+    channel = ScriptedChannel(["s"])
+    channel.table = {key: result(*records) for key, records in table.items()}
+    return AiodnsSource(["s"], opener=lambda *_: channel), channel
+
+
+def result(*answer: pycares.DNSRecord, additional: tuple[pycares.DNSRecord, ...] = ()) -> pycares.DNSResult:
+    """Make an answer."""
+    return pycares.DNSResult(answer=list(answer), authority=[], additional=list(additional))
+
+
+def alias(owner: str, name: str, *, ttl: int = 60) -> pycares.DNSRecord:
+    """Make a CNAME record."""
+    data = pycares.CNAMERecordData(name)
+    return pycares.DNSRecord(name=owner, type=pycares.QUERY_TYPE_CNAME, record_class=1, ttl=ttl, data=data)
+
+
+def server(owner: str, target: str, *, ttl: int = 60) -> pycares.DNSRecord:
+    """Make an SRV record."""
+    data = pycares.SRVRecordData(1, 2, 5060, target)
+    return pycares.DNSRecord(name=owner, type=pycares.QUERY_TYPE_SRV, record_class=1, ttl=ttl, data=data)
+
+
+def address(owner: str, text: str, *, ttl: int = 60) -> pycares.DNSRecord:
+    """Make an A or AAAA record."""
+    six = ":" in text
+    data = pycares.AAAARecordData(text) if six else pycares.ARecordData(text)
+    kind = pycares.QUERY_TYPE_AAAA if six else pycares.QUERY_TYPE_A
+    return pycares.DNSRecord(name=owner, type=kind, record_class=1, ttl=ttl, data=data)
+
+
+async def test_servers_and_addresses_become_plain_values() -> None:
+    """SRV, A and AAAA records are read with their TTL, names in lower case without the final dot, "." as nothing."""
+    source, channel = scripted({("h.example", "A"): [address("H.example.", "192.0.2.1")]})
+    channel.table["h.example", "AAAA"] = result(address("h.example", "2001:db8::1", ttl=9))
+    glue = (address("S.b.example", "192.0.2.7"), server("x", "y"))
+    channel.table["_sip._udp.b.example", "SRV"] = result(server("o", "S.b.example."), server("o", ""), additional=glue)
+    assert (await source.a("h.example")).records == (Host("h.example", IPv4Address("192.0.2.1"), 60),)
+    assert (await source.aaaa("h.example")).records == (Host("h.example", IPv6Address("2001:db8::1"), 9),)
+    found = await source.srv("_sip._udp.b.example")
+    assert found.records == (Srv(1, 2, 5060, "s.b.example", 60), Srv(1, 2, 5060, "", 60))
+    assert found.additional == (Host("s.b.example", IPv4Address("192.0.2.7"), 60),)
     await source.close()
 
 
-async def test_changed_zone_file_is_read_again(tmp_path: Path) -> None:
-    """A new version of the file is in use a second later, without a reload of the border."""
-    clock, path = Clock(), tmp_path / "demo.zone"
-    path.write_text(ZONE.format(user="a"))
-    source = ZoneSource(path, clock=clock)
-    assert "sip:a@" in (await source.naptr("1.e164.arpa")).records[0].regexp
-    path.write_text(ZONE.format(user="bb"))
-    clock.now = 2.0
-    assert "sip:bb@" in (await source.naptr("1.e164.arpa")).records[0].regexp
+async def test_an_alias_that_a_server_left_open_is_followed() -> None:
+    """A server that is no resolver gives the CNAME alone; the name behind it is asked for, the smallest TTL counts."""
+    source, channel = scripted({("a.example", "A"): [alias("a.example", "b.example", ttl=5)]})
+    channel.table["b.example", "A"] = result(alias("b.example", "c.example"), alias("c.example", "D.example."))
+    channel.table["d.example", "A"] = result(address("d.example", "192.0.2.1"))
+    found = await source.a("A.example.")
+    assert [(str(record), record.ttl_s) for record in found.records] == [("192.0.2.1", 5)]
+    assert [name for name, _ in channel.asked] == ["a.example", "b.example", "d.example"]
+    channel.table["e.example", "A"] = result(alias("e.example", "gone.example"))
+    assert (await source.a("e.example")).class_ is Class.NXDOMAIN
+    channel.table["gone.example", "A"] = result()
+    assert (await source.a("e.example")).class_ is Class.NODATA
+    await source.close()
 
 
-async def test_broken_zone_file_leaves_the_old_one_serving(tmp_path: Path) -> None:
-    """A new version with a fault, or none at all, changes nothing for the calls."""
-    clock, path = Clock(), tmp_path / "demo.zone"
-    path.write_text(ZONE.format(user="a"))
-    source = ZoneSource(path, clock=clock)
-    assert (await source.naptr("1.e164.arpa")).class_ is Class.FOUND
-    path.write_text("x NAPTR")
-    clock.now = 1.0
-    assert (await source.naptr("1.e164.arpa")).class_ is Class.FOUND
-    path.unlink()
-    clock.now = 2.0
-    assert (await source.naptr("1.e164.arpa")).class_ is Class.FOUND
-
-
-async def test_broken_zone_file_at_start_is_named(tmp_path: Path) -> None:
-    """A zone file with a fault fails look-ups with `ZONE_INVALID`, and the words name file and line."""
-    path = tmp_path / "demo.zone"
-    path.write_text("x NAPTR\n")
-    answer = await ZoneSource(path).naptr("1.e164.arpa")
-    assert answer.class_ is Class.ZONE_INVALID
-    assert "demo.zone:1:" in answer.detail
-
-
-async def test_unreadable_zone_file_counts_as_missing(tmp_path: Path) -> None:
-    """A zone file that is a folder, or no text, is missing, not a crash."""
-    assert (await ZoneSource(tmp_path).naptr("1.e164.arpa")).class_ is Class.ZONE_MISSING
-    path = tmp_path / "binary.zone"
-    path.write_bytes(b"\xff\xfe" + os.urandom(10))
-    assert (await ZoneSource(path).naptr("1.e164.arpa")).class_ is Class.ZONE_MISSING
+async def test_aliases_that_go_round_end() -> None:
+    """A CNAME loop, in one answer or over several, and a chain without end are told as `LOOP` after few queries."""
+    inside = [alias("a.example", "b.example"), alias("b.example", "a.example")]
+    source, channel = scripted(
+        {("a.example", "A"): inside, ("self.example", "A"): [alias("self.example", "self.example")]}
+    )
+    channel.table["x.example", "A"] = result(alias("x.example", "y.example"))
+    channel.table["y.example", "A"] = result(alias("y.example", "x.example"))
+    for name in ("a.example", "self.example", "x.example"):
+        assert (await source.a(name)).class_ is Class.LOOP
+    assert len(channel.asked) == 4
+    for number in range(50):
+        channel.table[f"n{number}.example", "A"] = result(alias(f"n{number}.example", f"n{number + 1}.example"))
+    before = len(channel.asked)
+    assert (await source.a("n0.example")).class_ is Class.LOOP
+    assert len(channel.asked) - before == ALIASES_MAX + 1
+    await source.close()
