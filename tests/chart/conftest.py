@@ -1,22 +1,13 @@
 """Fixtures of the chart tests: the programs that judge it."""
 
-import os
 import shutil
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests.chart.support import helm as binary
 from tests.chart.support.helm import CASES, Helm, Object
-
-
-def missing(part: str, remedy: str) -> NoReturn:
-    """Skip for want of a part; where the parts are promised (IBCF_REQUIRE_PARTS=1) that is a failure."""
-    text = f"{part} is not at hand: {remedy}"
-    if os.environ.get("IBCF_REQUIRE_PARTS") == "1":
-        pytest.fail(text)
-    pytest.skip(text)
+from tests.parts import missing
 
 
 @pytest.fixture(scope="session")

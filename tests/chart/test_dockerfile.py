@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.chart.conftest import missing
 from tests.chart.support.helm import CHART, REPOSITORY, Helm, one
+from tests.parts import missing
 
 DOCKERFILE = REPOSITORY / "Dockerfile"
 

@@ -1,13 +1,12 @@
 """Fixtures of the system tests: the parts of the outside world, and a border between them."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
+from tests.parts import missing
 from tests.system.support import knot, sipp
 from tests.system.support.border import Border
 from tests.system.support.configuration import ZONE, Carriers, Document, choose_carriers, prepare, write
@@ -17,19 +16,11 @@ Change = Callable[[Document], None]
 SetStage = Callable[..., Stage]
 
 
-def missing(part: str, package: str) -> NoReturn:
-    """Skip for want of a part; where the parts are promised (IBCF_REQUIRE_PARTS=1) that is a failure."""
-    text = f"{part} is not installed: apt-get install {package}"
-    if os.environ.get("IBCF_REQUIRE_PARTS") == "1":
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 @pytest.fixture(scope="session")
 def parts() -> None:
     """Make sure that SIPp is there."""
     if sipp.program() is None:
-        missing("sipp", "sip-tester")
+        missing("sipp", "apt-get install sip-tester")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +28,7 @@ def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the numbers of the flows from a real DNS server; the value is its address."""
     program = knot.knotd()
     if program is None:
-        missing("knotd", "knot")
+        missing("knotd", "apt-get install knot")
     with knot.enum_server(program, ZONE, tmp_path_factory.mktemp("knot")) as address:
         yield address
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chart.support.metrics import COUNTERS, GAUGES, HISTOGRAMS
+from tests.parts import missing
 from tests.system.conftest import SetStage
 from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, choose_carriers, section, write
@@ -236,7 +237,7 @@ def test_metrics_pass_the_linter_of_prometheus(scene: Stage) -> None:
     """`promtool check metrics` finds nothing wrong with what the border exports."""
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed: apt-get install prometheus")
+        missing("promtool", "apt-get install prometheus")
     _, text = scene.border.get("/metrics")
     linted = subprocess.run(  # noqa: S603 - our own command
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False

@@ -1,5 +1,6 @@
 """Child processes of a test: what they wrote is kept, every wait has a deadline, and each is ended by its own pid."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -30,8 +31,15 @@ def wait_until(condition: Callable[[], bool], *, deadline_s: float, what: str) -
 class Child:
     """A process whose output is read by a thread, so that it never blocks on a full pipe."""
 
-    def __init__(self, command: Sequence[str], *, folder: Path, environment: dict[str, str] | None = None) -> None:
-        """Start *command* in *folder*."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+        listens: bool = False,
+    ) -> None:
+        """Start *command* in *folder*; one that *listens* can be spoken to with `say`."""
         self.command = list(command)
         self.lines: list[str] = []
         self._grown = threading.Condition()
@@ -42,7 +50,7 @@ class Child:
             [*prefix, *self.command],
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -69,6 +77,16 @@ class Child:
         """The exit code, once the process has ended."""
         return self._process.poll()
 
+    def say(self, line: str) -> None:
+        """Write one line to the standard input of a process that listens."""
+        if self._process.stdin is None:
+            raise ChildError(f"does not listen: {self.describe()}")
+        try:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ChildError(f"{error}: {self.describe()}") from error
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
         self._process.send_signal(number)
@@ -92,8 +110,10 @@ class Child:
                 self._process.kill()
                 self._process.wait(5)
         self._reader.join(5)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
     def wait_for_line(self, wanted: Callable[[str], bool], *, deadline_s: float, what: str, since: int = 0) -> str:
         """Return the first line from *since* on that is *wanted*; fail at the deadline or when the child ends."""

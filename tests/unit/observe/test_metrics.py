@@ -4,10 +4,9 @@ import json
 import shutil
 import subprocess
 
-import pytest
-
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
+from tests.parts import missing
 
 FAMILIES = [
     {
@@ -85,7 +84,7 @@ def test_the_linter_of_prometheus_is_content() -> None:
     """`promtool check metrics` finds nothing wrong with any of them."""
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed: apt-get install prometheus")
+        missing("promtool", "apt-get install prometheus")
     metrics = make()
     metrics.observe_lookup("naptr", "found", 0.003)
     linted = subprocess.run(  # noqa: S603 - found on the path
