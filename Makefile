@@ -8,7 +8,7 @@ SEED ?= 1
 CALLS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint types check sim bench schema clean
+.PHONY: help setup build demo test test-rust test-python lint types check sim bench memory schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,10 @@ sim: ## the simulator: make sim SEED=7 CALLS=100000
 
 bench: ## criterion benches of the core
 	cd $(CORE) && cargo bench --locked -p ibcf-sip
+
+memory: CALLS := 100000
+memory: ## what a ringing and an answered call cost, with 100,000 of each: make memory CALLS=100000
+	cd $(CORE) && cargo run --locked --quiet --release -p ibcf-sip --example memory -- $(CALLS)
 
 schema: setup ## write the JSON Schema of the configuration again
 	$(BIN)/ibcf schema > ibcf.schema.json

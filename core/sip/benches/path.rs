@@ -15,37 +15,15 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ibcf_sip::Input;
 use ibcf_sip::input::EnumOutcome;
-use serde_json::json;
 
-#[path = "../tests/torture/ims.rs"]
-mod ims;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use support::{A, B, HOME, World, only, policy, respond};
+use support::burst::{border, invite};
+use support::{A, B, HOME, World, only, respond};
 
 /// Calls between two rests of the virtual clock, in which the transactions of the calls before run out.
 const CALLS_A_ROUND: usize = 1_000;
-
-fn border() -> World {
-    let mut policy = policy();
-    policy["header_rules"] = json!([{"id": "to_peers", "rules": [
-        {"id": "1", "header": "User-Agent", "action": {"kind": "remove"}},
-        {"id": "2", "header": "P-Asserted-Service", "action": {"kind": "remove"}},
-        {"id": "3", "header": "P-Access-Network-Info", "action": {"kind": "remove"}},
-        {"id": "4", "header": "Accept-Contact", "action": {"kind": "remove"}},
-    ]}]);
-    policy["agreements"][1]["sent_rules"] = json!(["to_peers"]);
-    policy["peers"][0]["limits"] = json!({"requests_per_second": 1_000_000_000, "calls_max": 100_000});
-    policy["routes"][1]["condition"] = json!({});
-    World::with(&policy)
-}
-
-/// The INVITE of the parser's bench with a Call-ID and branch of its own.
-fn invite(call: usize) -> String {
-    let text = String::from_utf8(ims::invite()).expect("text");
-    text.replace("z9hG4bK", &format!("z9hG4bK{call:08}")).replace("Call-ID: ", &format!("Call-ID: {call:08}"))
-}
 
 fn end_call(world: &mut World, sent_invite: &support::Sent) {
     let busy = respond(sent_invite, "486 Busy Here", "tb", &[]);

@@ -2,6 +2,11 @@
 
 #![allow(dead_code, unreachable_pub)] // each story uses its part
 
+pub mod burst;
+pub mod heap;
+#[path = "../torture/ims.rs"]
+mod ims;
+
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
