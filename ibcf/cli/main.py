@@ -15,6 +15,7 @@ from ibcf.cli.check import check
 from ibcf.cli.demo import demo
 from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
+from ibcf.cli.locate import locate
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_USAGE, console, print_error, print_faults
@@ -31,6 +32,7 @@ app.command("run")(run)
 app.command("check")(check)
 app.command("explain")(explain)
 app.command("enum")(enum_lookup)
+app.command("locate")(locate)
 app.command("schema")(schema)
 app.command("demo")(demo)
 

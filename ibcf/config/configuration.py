@@ -14,6 +14,7 @@ from ibcf.config.header_rules import HeaderRuleSet
 from ibcf.config.keys import Key
 from ibcf.config.limits import Limits, UnknownSource
 from ibcf.config.listeners import Listener
+from ibcf.config.locator import Locator
 from ibcf.config.logs import Logs
 from ibcf.config.node import Node
 from ibcf.config.peers import Peer
@@ -55,5 +56,7 @@ class Config(Section):
     """Named lists of edits."""
     enum: tuple[EnumService, ...] = ()
     """Places to look numbers up."""
+    locator: Locator | None = None
+    """Where next hops that are given as a domain are looked up."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     """Where requests go, in order."""

@@ -79,7 +79,7 @@ class LocatorSettings:
     negative_ttl_ms: int = 30_000
     stale_max_ms: int = 86_400_000
     names_max: int = 10_000
-    families: tuple[Family, ...] = ("ipv4", "ipv6")
+    families: tuple[Family, ...] = ("ipv6", "ipv4")
 
     def open_source(self) -> LocationSource:
         """Open the servers."""

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ibcf.config import loader, read, read_text
-from ibcf.policy.resolvers import enum_settings, open_resolvers
+from ibcf.policy.resolvers import enum_settings, locator_settings, open_resolvers
+from ibcf.routing.locator import LocatorSettings
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
 
 DEMO = Path(__file__).parents[3] / "policies" / "demo.yaml"
@@ -28,6 +30,18 @@ def test_a_section_becomes_the_settings_of_its_resolver() -> None:
     assert settings.rules.services == ("sip", "pstn:sip")
     assert (settings.timeout_ms, settings.deadline_ms, settings.negative_ttl_ms) == (250, 1000, 5000)
     assert (settings.ttl_max_ms, settings.digits_min) == (3_600_000, 9)
+
+
+def test_the_locator_section_becomes_the_settings_of_the_locator() -> None:
+    """Servers and families keep their order, units become milliseconds, and the defaults are the same on both sides."""
+    text = (
+        'locator: {servers: ["127.0.0.1:53", "[::1]:5353"], timeout: 250ms, tries: 1, stale_max: 1h, families: ipv4}\n'
+    )
+    section = read_text(sound(locator=text)).config.locator
+    assert section is not None
+    settings = locator_settings(section)
+    expected = LocatorSettings(("127.0.0.1:53", "[::1]:5353"), timeout_ms=250, tries=1, stale_max_ms=3_600_000)
+    assert settings == replace(expected, families=("ipv4",))
 
 
 @pytest.mark.parametrize(
