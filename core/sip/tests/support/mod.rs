@@ -161,12 +161,13 @@ impl World {
 
     /// A datagram comes in from *source*, on the listener of its side.
     pub fn receive(&mut self, source: &str, text: &str) -> Vec<Sent> {
+        self.receive_bytes(source, text.as_bytes())
+    }
+
+    /// The same with bytes that need not be text.
+    pub fn receive_bytes(&mut self, source: &str, bytes: &[u8]) -> Vec<Sent> {
         let listener = if source == A || source == STRANGER { HOME } else { PEER };
-        self.handle(Input::Datagram {
-            listener,
-            source: source.parse().expect("an address"),
-            bytes: text.as_bytes(),
-        })
+        self.handle(Input::Datagram { listener, source: source.parse().expect("an address"), bytes })
     }
 
     /// Lets *millis* pass, timer by timer.
