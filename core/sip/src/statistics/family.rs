@@ -156,8 +156,10 @@ fn message_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
                 let mut sum = 0;
                 for code in 0..=CODES.len() {
                     let count = total(peer, |shard| &shard.responses[way][method][code]);
-                    let name = CODES.get(code).map_or_else(|| "other".to_owned(), u16::to_string);
-                    responses.add_if_any(&[&peer.id, way_name, method_name, &name], count);
+                    if count > 0 {
+                        let name = CODES.get(code).map_or_else(|| "other".to_owned(), u16::to_string);
+                        responses.add(&[&peer.id, way_name, method_name, &name], count);
+                    }
                     sum += count;
                 }
                 messages.add_if_any(&[&peer.id, way_name, "response", method_name], sum);
