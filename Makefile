@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 CORE := core
 SEED ?= 1
 CALLS ?= 10000
+TARGET ?= parse border snapshot sealed_token
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint types check sim bench memory schema clean
+.PHONY: help setup build demo test test-rust test-python lint types check sim fuzz bench memory schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,7 +43,7 @@ test-python: setup
 	$(BIN)/python -m pytest
 
 lint: setup ## formats, lints, types, the stub against the module
-	cd $(CORE) && cargo fmt --check
+	cd $(CORE) && cargo fmt --check && cargo fmt --check --manifest-path fuzz/libfuzzer/Cargo.toml
 	cd $(CORE) && cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 	cd $(CORE) && RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps
 	$(BIN)/ruff format --check .
@@ -53,6 +55,13 @@ check: lint test ## all that must be green before a commit
 
 sim: ## the simulator: make sim SEED=7 CALLS=100000
 	cd $(CORE) && cargo run --locked --quiet --release -p ibcf-sim -- --seed $(SEED) --calls $(CALLS)
+
+fuzz: ## hostile bytes for SECONDS each: make fuzz TARGET=border SECONDS=600
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "make fuzz needs a nightly compiler: rustup toolchain install nightly" >&2; exit 1; }
+	@cd $(CORE) && set -e; for target in $(TARGET); do mkdir -p target/fuzz/$$target; echo "$$target:"; \
+	  cargo +nightly fuzz run --fuzz-dir fuzz/libfuzzer --target-dir target/fuzz/build --sanitizer none $$target target/fuzz/$$target fuzz/corpus/$$target \
+	  -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 -artifact_prefix=target/fuzz/$$target-; done
 
 bench: ## criterion benches of the core
 	cd $(CORE) && cargo bench --locked -p ibcf-sip
