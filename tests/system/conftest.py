@@ -23,14 +23,28 @@ def parts() -> None:
         missing("sipp", "apt-get install sip-tester")
 
 
-@pytest.fixture(scope="session")
-def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the numbers of the flows from a real DNS server; the value is its address."""
+def knot_program() -> str:
+    """Return the program of the DNS server, or skip."""
     program = knot.knotd()
     if program is None:
         missing("knotd", "apt-get install knot")
-    with knot.enum_server(program, ZONE, tmp_path_factory.mktemp("knot")) as address:
-        yield address
+    return program
+
+
+@pytest.fixture(scope="session")
+def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the numbers of the flows from a real DNS server; the value is its address."""
+    with knot.name_server(knot_program(), {"e164.arpa": ZONE.read_text()}, tmp_path_factory.mktemp("knot")) as server:
+        yield server.address
+
+
+@pytest.fixture
+def domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[knot.NameServer]:
+    """Serve the domains of two carriers and a hosting company, without a record so far."""
+    names = ("b.example", "c.example", "host.example")
+    zones = {name: knot.zone_text(name, "") for name in names}
+    with knot.name_server(knot_program(), zones, tmp_path_factory.mktemp("domains")) as server:
+        yield server
 
 
 @pytest.fixture
