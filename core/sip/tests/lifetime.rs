@@ -45,6 +45,39 @@ fn a_refresh_moves_the_end() {
 }
 
 #[test]
+fn a_call_that_ended_leaves_no_timer_for_the_hours_that_it_might_have_lasted() {
+    let mut world = World::new();
+    for nth in 0..100 {
+        let call = format!("w{nth}");
+        let (_, answer) = answered_call(&mut world, &call);
+        let lines = routes(&answer);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let bye = world.receive(A, &request("BYE", &format!("sip:bob@{B}"), &call, 2, "tb", &lines, ""));
+        world.receive(B, &respond(only(&bye, "BYE"), "200 OK", "", &[]));
+    }
+    assert_eq!(world.records().len(), 100);
+    world.assert_quiet();
+}
+
+#[test]
+fn session_intervals_that_rise_and_fall_do_not_fill_the_wheel() {
+    let mut world = World::new();
+    let answer = answered_with(&mut world, "w", &[]);
+    let lines = routes(&answer);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    for cseq in 2..500 {
+        let sent = world.receive(A, &request("UPDATE", &format!("sip:bob@{B}"), "w", cseq, "tb", &lines, ""));
+        let interval = if cseq % 2 == 0 { "x: 1" } else { "x: 40000" };
+        world.receive(B, &respond(only(&sent, "UPDATE"), "200 OK", "tb", &[interval]));
+        world.advance(20_000);
+        assert_eq!(world.metric("ibcf_dialogs_tracked", &[]), 1);
+    }
+    world.advance(32_000);
+    let pending = world.metric("ibcf_timers_pending", &[]);
+    assert!(pending <= 4, "{pending} timers for one call");
+}
+
+#[test]
 fn a_stop_writes_the_records_of_calls_that_are_up() {
     let mut world = World::new();
     answered_with(&mut world, "s3", &[]);

@@ -16,6 +16,7 @@ use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::transaction::{SlotId, Table};
 
+use super::kept::KeptRecord;
 use super::response::session_interval;
 use super::{CallPlaces, RequestContext};
 
@@ -25,6 +26,10 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
 /// How many dialogs one INVITE may set up (forking at the far side). Each makes a call and a record, so a callee that answers
 /// without end would fill the table for everybody.
 const DIALOGS_MAX: usize = 8;
+
+/// A call is looked at this often, however far its end: the timer of a call that ended waits in the wheel no longer than
+/// that, so the wheel holds a few timers for each call that is up, and none of the calls of hours ago.
+const WATCH: std::time::Duration = std::time::Duration::from_secs(32);
 
 /// The answered calls of one worker, by dialog.
 #[derive(Debug)]
@@ -37,8 +42,10 @@ pub(crate) struct CallTable {
 #[derive(Debug)]
 pub(crate) struct Call {
     dialog: u128,
-    record: Box<CallRecord>,
+    record: KeptRecord,
     upstream: Arc<PeerStatistics>,
+    /// The peer that answered.
+    downstream: Option<Arc<PeerStatistics>>,
     direction: Direction,
     expires: Time,
     /// When the timer that looks at it fires.
@@ -68,7 +75,12 @@ impl CallTable {
     }
 
     /// Takes the latest crossing of *dialog* between these two peers, whichever of them called.
-    fn take_between(&mut self, dialog: u128, one: &str, other: &str) -> Option<Call> {
+    fn take_between(
+        &mut self,
+        dialog: u128,
+        one: &Arc<PeerStatistics>,
+        other: &Arc<PeerStatistics>,
+    ) -> Option<Call> {
         let ids = self.by_dialog.get(&dialog)?;
         let is_between = |id: &&SlotId| self.calls.get(**id).is_some_and(|call| call.is_between(one, other));
         let id = ids.iter().rev().find(is_between).copied()?;
@@ -88,9 +100,18 @@ impl CallTable {
 }
 
 impl Call {
-    fn is_between(&self, one: &str, other: &str) -> bool {
-        let (from, to) = (self.record.peer_in.as_str(), self.record.peer_out.as_deref().unwrap_or_default());
-        (from, to) == (one, other) || (from, to) == (other, one)
+    /// Peers are told apart by their statistics, of which each has one for the life of the process.
+    fn is_between(&self, one: &Arc<PeerStatistics>, other: &Arc<PeerStatistics>) -> bool {
+        let Some(downstream) = &self.downstream else { return false };
+        let is =
+            |from: &Arc<_>, to: &Arc<_>| Arc::ptr_eq(from, &self.upstream) && Arc::ptr_eq(to, downstream);
+        is(one, other) || is(other, one)
+    }
+
+    /// Sets when to look at it next; to be armed then.
+    fn watch(&mut self, now: Time) -> Time {
+        self.watched = self.expires.min(now + WATCH);
+        self.watched
     }
 }
 
@@ -122,18 +143,21 @@ impl Border {
             scope.out.events.push(Event::CallFinished(Box::new(record)));
             return;
         }
-        let call = Call {
+        let statistics = |peer| Arc::clone(context.generation.statistics(peer));
+        let mut call = Call {
             dialog,
-            record: Box::new(record),
-            upstream: Arc::clone(context.generation.statistics(context.upstream)),
+            record: KeptRecord::pack(&record),
+            upstream: statistics(context.upstream),
+            downstream: context.facts.peer_out.map(statistics),
             direction: context.direction(),
             expires,
             watched: expires,
             answered: scope.now.time,
             _places: context.places.take(),
         };
+        let watched = call.watch(scope.now.time);
         if let Some(id) = self.calls.insert(call) {
-            self.wheel.arm(expires, TimerKey::Call(id));
+            self.wheel.arm(watched, TimerKey::Call(id));
         }
     }
 
@@ -153,7 +177,7 @@ impl Border {
         for id in ids.iter().copied() {
             let Some(call) = self.calls.calls.get_mut(id) else { continue };
             call.expires = scope.now.time + life;
-            // One entry a call is enough, unless the end moved closer than the one that waits.
+            // One timer a call is enough, unless the end moved closer than the one that waits.
             if call.expires < call.watched {
                 call.watched = call.expires;
                 self.wheel.arm(call.expires, TimerKey::Call(id));
@@ -178,30 +202,29 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let dialog = self.dialog_key(bye);
-        let (sender, receiver) =
-            (&generation.snapshot.peer(sender).id, &generation.snapshot.peer(receiver).id);
-        let Some(mut call) = self.calls.take_between(dialog, sender, receiver) else { return };
+        let (sender, receiver) = (generation.statistics(sender), generation.statistics(receiver));
+        let Some(call) = self.calls.take_between(dialog, sender, receiver) else { return };
+        let mut record = call.record.unpack();
         let from = bye.from().map(|from| from.uri).unwrap_or_default();
-        let is_caller = *sender == call.record.peer_in
-            && (call.record.peer_out.as_deref() != Some(call.record.peer_in.as_str())
-                || from == call.record.from.as_bytes());
-        call.record.released_by = Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream });
-        call.record.release_reason =
+        let is_caller = Arc::ptr_eq(sender, &call.upstream)
+            && (!Arc::ptr_eq(sender, receiver) || from == record.from.as_bytes());
+        record.released_by = Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream });
+        record.release_reason =
             bye.first(HeaderId::Reason).map(|header| String::from_utf8_lossy(header.value).into_owned());
-        self.close(call, scope);
+        self.close(&call, record, scope);
     }
 
     pub(crate) fn on_call_timer(&mut self, id: SlotId, scope: &mut Scope<'_>) {
         let Some(call) = self.calls.calls.get_mut(id) else { return };
         if call.expires > scope.now.time {
             if call.watched <= scope.now.time {
-                call.watched = call.expires; // refreshed meanwhile: look again at the new end
-                self.wheel.arm(call.expires, TimerKey::Call(id));
+                let watched = call.watch(scope.now.time);
+                self.wheel.arm(watched, TimerKey::Call(id));
             }
             return;
         }
         if let Some(call) = self.calls.take(id) {
-            self.close_by_border(call, Reason::SessionExpired, scope);
+            self.close_by_border(&call, Reason::SessionExpired, scope);
         }
     }
 
@@ -222,24 +245,25 @@ impl Border {
         let up: Vec<SlotId> = self.calls.calls.iter().map(|(id, _)| id).collect();
         for id in up {
             if let Some(call) = self.calls.take(id) {
-                self.close_by_border(call, Reason::NodeStopped, scope);
+                self.close_by_border(&call, Reason::NodeStopped, scope);
             }
         }
     }
 
-    fn close_by_border(&self, mut call: Call, reason: Reason, scope: &mut Scope<'_>) {
-        call.record.released_by = Some(ReleasedBy::Border);
-        call.record.reason = Some(reason.id());
-        call.record.source = Some(reason.entry().source);
+    fn close_by_border(&self, call: &Call, reason: Reason, scope: &mut Scope<'_>) {
+        let mut record = call.record.unpack();
+        record.released_by = Some(ReleasedBy::Border);
+        record.reason = Some(reason.id());
+        record.source = Some(reason.entry().source);
         call.upstream.shard(usize::from(self.worker)).rejection(reason);
-        self.close(call, scope);
+        self.close(call, record, scope);
     }
 
-    fn close(&self, mut call: Call, scope: &mut Scope<'_>) {
-        call.record.end_ms = scope.now.unix_ms;
+    fn close(&self, call: &Call, mut record: CallRecord, scope: &mut Scope<'_>) {
+        record.end_ms = scope.now.unix_ms;
         let length = scope.now.time.since(call.answered).as_millis() as u64;
         call.upstream.shard(usize::from(self.worker)).call_duration(call.direction, length);
-        scope.out.events.push(Event::CallFinished(call.record));
+        scope.out.events.push(Event::CallFinished(Box::new(record)));
     }
 
     /// The dialog of a message, the same seen from both ends: Call-ID and the two tags without their order.

@@ -9,6 +9,7 @@ mod cancel;
 mod context;
 mod decision;
 mod dialog;
+mod kept;
 mod record;
 mod request;
 mod response;

@@ -222,9 +222,13 @@ impl World {
         self.advance(400_000);
         assert!(self.border.is_idle(), "a request without a final response is stuck");
         assert_eq!(self.border.transactions(), 0, "a transaction is stuck");
-        for gauge in
-            ["ibcf_transactions_active", "ibcf_calls_active", "ibcf_dialogs_tracked", "ibcf_questions_open"]
-        {
+        for gauge in [
+            "ibcf_transactions_active",
+            "ibcf_calls_active",
+            "ibcf_dialogs_tracked",
+            "ibcf_questions_open",
+            "ibcf_timers_pending",
+        ] {
             assert_eq!(self.metric(gauge, &[]), 0, "{gauge} did not return to zero");
         }
     }
