@@ -35,15 +35,8 @@ class Stage:
         self, scenario: str, carrier: Carrier, *, calls: int = 1, timeout_s: int = 30, pause_ms: int = 0
     ) -> sipp.Sipp:
         """Start the called side at its carrier's target."""
-        process = sipp.start(
-            scenario,
-            [*limits(calls, timeout_s), "-d", str(pause_ms)],
-            address=carrier.address,
-            port=carrier.port,
-            folder=self.folder,
-        )
-        self._ends.callback(process.stop)
-        return process
+        options = [*limits(calls, timeout_s), "-d", str(pause_ms)]
+        return self.play(scenario, options, address=carrier.address, port=carrier.port)
 
     def uac(
         self,
@@ -61,14 +54,12 @@ class Stage:
         """Start the calling side, carrier A unless told otherwise; it does not wait for the end."""
         origin = carrier or self.carriers.a
         target = self.border.target(listener or origin.listener)
-        # SIPp bounds the calls at once by the rate unless told otherwise, and would then send slower than asked
-        load = ["-r", str(rate), "-l", str(calls + 1), "-d", str(pause_ms), "-s", number]
-        process = sipp.start(
-            scenario,
-            [*limits(calls, timeout_s), *load, target],
-            address=address or origin.address,
-            folder=self.folder,
-        )
+        options = [*limits(calls, timeout_s), *load(number, calls=calls, rate=rate, pause_ms=pause_ms), target]
+        return self.play(scenario, options, address=address or origin.address)
+
+    def play(self, scenario: str, options: list[str], *, address: str, port: int | None = None) -> sipp.Sipp:
+        """Start SIPp with options of the test's own; it ends with the stage."""
+        process = sipp.start(scenario, options, address=address, port=port, folder=self.folder)
         self._ends.callback(process.stop)
         return process
 
@@ -89,6 +80,12 @@ class Stage:
 def limits(calls: int, timeout_s: int) -> list[str]:
     """Return the options that make SIPp end by itself."""
     return ["-m", str(calls), "-timeout", str(timeout_s), "-timeout_error"]
+
+
+def load(number: str, *, calls: int, rate: int, pause_ms: int) -> list[str]:
+    """Return the options that make SIPp place calls to *number*."""
+    # SIPp bounds the calls at once by the rate unless told otherwise, and would then send slower than asked
+    return ["-r", str(rate), "-l", str(calls + 1), "-d", str(pause_ms), "-s", number]
 
 
 @contextmanager
