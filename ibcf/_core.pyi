@@ -79,6 +79,16 @@ class Core:
             CoreError: the core was stopped; or a worker did not carry it out within 5 s, and will when it can.
         """
 
+    def set_targets(self, sets: bytes) -> None:
+        """Tell where peers were located (JSON array of `ibcf.boundary.TargetSet`); each set replaces the one before.
+
+        Returns when every worker knows. Has no effect before `start`; a set for a peer that lists its targets itself,
+        or that is not there, is ignored. The sets outlive `apply` as long as the peer does.
+
+        Raises:
+            CoreError: not such an array, none of it was taken; or a worker did not carry it out within 5 s.
+        """
+
     def fileno(self) -> int:
         """Return a descriptor that is readable while questions or events wait.
 

@@ -22,12 +22,22 @@ class EnumQuestion(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
     number: str
 
 
+class LocateQuestion(msgspec.Struct, frozen=True, tag_field="kind", tag="locate"):
+    """The servers of a host are wanted (RFC 3263)."""
+
+    peer: str
+    host: str
+    port: int | None = None
+    transport: Literal["udp", "tcp", "tls"] | None = None
+    secure: bool = False
+
+
 class Question(msgspec.Struct, frozen=True):
     """What the core asks; it goes on serving meanwhile."""
 
     id: int
     deadline_ms: int
-    body: EnumQuestion
+    body: EnumQuestion | LocateQuestion
 
 
 class EnumAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
@@ -39,11 +49,35 @@ class EnumAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
     ttl_ms: int = 0
 
 
+class LocatedTarget(msgspec.Struct, frozen=True):
+    """An address to send to; a lower priority is tried first."""
+
+    id: str
+    address: str
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    priority: int = 0
+    weight: int = 1
+
+
+class LocateAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="locate"):
+    """What the DNS knows of a host."""
+
+    targets: tuple[LocatedTarget, ...] = ()
+    ttl_ms: int = 0
+
+
+class TargetSet(msgspec.Struct, frozen=True):
+    """Where a peer is found."""
+
+    peer: str
+    targets: tuple[LocatedTarget, ...]
+
+
 class Answer(msgspec.Struct, frozen=True):
     """The answer to the question of that id."""
 
     id: int
-    body: EnumAnswer
+    body: EnumAnswer | LocateAnswer
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -180,6 +214,11 @@ def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
 def encode_answers(answers: list[Answer]) -> bytes:
     """Write what `Core.answer` takes."""
     return _encoder.encode(answers)
+
+
+def encode_target_sets(sets: list[TargetSet]) -> bytes:
+    """Write what `Core.set_targets` takes."""
+    return _encoder.encode(sets)
 
 
 def decode_families(data: bytes) -> list[Family]:

@@ -22,7 +22,10 @@ from ibcf.boundary import (
     Answer,
     CallFinished,
     EnumAnswer,
+    EnumQuestion,
     Event,
+    LocateAnswer,
+    LocateQuestion,
     MessageRefused,
     Question,
     decode_events,
@@ -73,6 +76,10 @@ class Core(Protocol):
 
     def apply(self, snapshot: bytes) -> None:
         """Put a new snapshot in force."""
+        ...
+
+    def set_targets(self, sets: bytes) -> None:
+        """Tell where peers were located."""
         ...
 
     def fileno(self) -> int:
@@ -309,6 +316,9 @@ class Service:
             task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, question: Question) -> None:
+        if isinstance(question.body, LocateQuestion):
+            self._send(Answer(question.id, LocateAnswer()))
+            return
         service = question.body.service
         resolver = self._resolvers.get(service)
         if resolver is None:
@@ -317,15 +327,19 @@ class Service:
             result = await resolver.resolve(question.body.number)
             body = EnumAnswer(result.outcome, result.class_, result.candidates, result.ttl_ms)
             if result.outcome == "failed":
-                self._log_enum_failure(question, result)
+                self._log_enum_failure(question.body, result)
         self._metrics.enum_results.labels(service, body.class_).inc()
-        if not self._answers:  # all that become known in one turn of the loop cross together
-            asyncio.get_running_loop().call_soon(self._send_answers)
-        self._answers.append(Answer(question.id, body))
+        self._send(Answer(question.id, body))
 
-    def _log_enum_failure(self, question: Question, result: EnumResult) -> None:
+    def _send(self, answer: Answer) -> None:
+        """All that become known in one turn of the loop cross together."""
+        if not self._answers:
+            asyncio.get_running_loop().call_soon(self._send_answers)
+        self._answers.append(answer)
+
+    def _log_enum_failure(self, question: EnumQuestion, result: EnumResult) -> None:
         """Write at most one line a second for each service: dead servers fail every call."""
-        service, now = question.body.service, self.clock()
+        service, now = question.service, self.clock()
         last, suppressed = self._enum_failures.get(service, (-1.0, 0))
         if now - last < 1.0:
             self._enum_failures[service] = (last, suppressed + 1)
@@ -334,7 +348,7 @@ class Service:
         logs.logger().warning(
             logs.ENUM_FAILED,
             service=service,
-            number=question.body.number,
+            number=question.number,
             enum_class=result.class_,
             detail=result.detail,
             suppressed=suppressed,

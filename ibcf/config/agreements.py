@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,10 @@ class Agreement(Section):
     """Longest body."""
     header_size_max: Annotated[SizeBytes, Within(Size(256), Size(65_536))] | None = None
     """Longest start line and headers together."""
+    datagram_size_max: Annotated[SizeBytes, Within(Size(512), Size(65_536))] | Literal["unlimited"] = Size(1_300)
+    """A longer request goes by TCP instead of UDP, if the peer has a tcp listener (RFC 3261 §18.1.1)."""
+    connection_reuse: bool = False
+    """May requests to the peer leave on connections that it opened (RFC 5923)?"""
     charging: AgreementCharging = Field(default_factory=AgreementCharging)
     """P-Charging-Vector towards the peer."""
     header_rules: AgreementHeaderRules = Field(default_factory=AgreementHeaderRules)

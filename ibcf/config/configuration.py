@@ -21,6 +21,7 @@ from ibcf.config.peers import Peer
 from ibcf.config.routes import Route
 from ibcf.config.section import Section
 from ibcf.config.timers import Timers
+from ibcf.config.tls import TlsIdentity
 
 
 class Config(Section):
@@ -46,6 +47,8 @@ class Config(Section):
     """Timers of RFC 3261."""
     unknown_source: UnknownSource = Field(default_factory=UnknownSource)
     """What strangers get."""
+    tls: tuple[TlsIdentity, ...] = ()
+    """Certificates of ours."""
     listeners: Annotated[tuple[Listener, ...], Field(min_length=1, max_length=256)]
     """The sockets of the border."""
     agreements: Annotated[tuple[Agreement, ...], Field(min_length=1)]

@@ -39,6 +39,16 @@ class Limits(Section):
     """ENUM answers kept for further calls."""
     call_duration_max: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=365))] = timedelta(hours=12)
     """An answered call without a session timer is closed by the audit after this long."""
+    connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Connections of all peers together, half-open ones included."""
+    connection_queue_size_max: Annotated[SizeBytes, Within(Size(65_536), Size(1 << 30))] = Size(1 << 20)
+    """What may wait to be written to one connection; one that reads slower is closed."""
+    connection_idle_max: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=7))] = timedelta(minutes=10)
+    """A connection on which nothing passed for this long is closed."""
+    connection_step_max: Annotated[Duration, Within(timedelta(milliseconds=100), timedelta(minutes=5))] = timedelta(
+        seconds=10
+    )
+    """How long connecting, a TLS handshake, and the arrival of one message may each take."""
 
 
 class UnknownSource(Section):

@@ -10,6 +10,7 @@ from ibcf.config.section import Section
 from ibcf.config.values import Address, BindAddress, HostPort, Id
 
 Side = Literal["home", "peer"]
+Transport = Literal["udp", "tcp", "tls"]
 
 
 class Listener(Section):
@@ -19,12 +20,16 @@ class Listener(Section):
     """Stable name for logs, metrics and peers."""
     side: Side
     """The network that it faces: our own core (`home`) or other operators (`peer`)."""
-    transport: Literal["udp"]
+    transport: Transport
     """How messages travel."""
     address: BindAddress
     """Address to bind; port 0 lets the system choose."""
     advertised: Annotated[Address | None, Field(validate_default=True)] = None
     """Address written into Via and Record-Route; the bound one unless set."""
+    dscp: Annotated[int, Field(ge=0, le=63)] | None = None
+    """Differentiated services code point of what it sends (RFC 2474); the system's default unless set."""
+    tls: Annotated[Id | None, Field(validate_default=True)] = None
+    """The certificate that it shows, by id; only for transport tls, which needs one."""
 
     @field_validator("advertised")
     @classmethod
@@ -33,4 +38,15 @@ class Listener(Section):
         address: HostPort | None = info.data.get("address")
         if value is None and address is not None and address.address.is_unspecified:
             raise ValueError(f"missing: {address} binds every address, so say which one others reach")
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def check_tls(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Ask for a certificate exactly where one is shown."""
+        transport = info.data.get("transport")
+        if value is None and transport == "tls":
+            raise ValueError("missing: a tls listener shows a certificate of the section tls")
+        if value is not None and transport in ("udp", "tcp"):
+            raise ValueError(f"means nothing for transport {transport}")
         return value

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ibcf.config.listeners import Side
+from ibcf.config.listeners import Side, Transport
 from ibcf.config.section import Section
 from ibcf.config.timers import Timers
+from ibcf.config.tls import PeerTls
 from ibcf.config.values import Address, Cidr, Id, OneOrMany, Unique
 
 Count = Annotated[int, Field(ge=1, le=4_294_967_295)]
@@ -21,6 +22,8 @@ class Target(Section):
     """Stable name, unique within the peer."""
     address: Address
     """IP address and port."""
+    transport: Transport = "udp"
+    """How requests travel to it."""
     priority: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Lower is tried first."""
     weight: Annotated[int, Field(ge=0, le=65_535)] = 1
@@ -36,6 +39,8 @@ class PeerLimits(Section):
     """How many may come at once; the same as the rate unless set."""
     calls_max: Count | None = None
     """Calls in progress towards the peer and from it together."""
+    connections_max: Count | None = None
+    """Connections to the peer and from it together."""
 
     @field_validator("burst")
     @classmethod
@@ -55,13 +60,15 @@ class Peer(Section):
     """Our own core (`home`) or another operator (`peer`)."""
     agreement: Id
     """What was agreed with it."""
-    listener: Id
-    """The listener from which requests to this peer leave; of the same side."""
+    listeners: Annotated[tuple[Id, ...], Field(min_length=1), Unique, OneOrMany]
+    """The listeners from which requests to it leave: of the same side, one for each transport and address family."""
     sources: Annotated[tuple[Cidr, ...], Field(min_length=1), Unique, OneOrMany]
     """Networks that it sends from; those of two peers must not overlap."""
     targets: tuple[Target, ...] = ()
     """Where requests to it are sent."""
     limits: PeerLimits = Field(default_factory=PeerLimits)
     """What it may ask of us."""
+    tls: PeerTls | None = None
+    """How it proves who it is; a peer with a tls listener has this."""
     timers: Timers | None = None
     """Other timers than those of the node."""

@@ -34,7 +34,8 @@ class _Reference:
 
 _REFERENCES = (
     _Reference("agreement", "agreements", (("peers", "*", "agreement"),)),
-    _Reference("listener", "listeners", (("peers", "*", "listener"),)),
+    _Reference("listener", "listeners", (("peers", "*", "listeners", "*"),)),
+    _Reference("certificate", "tls", (("listeners", "*", "tls"),)),
     _Reference("peer", "peers", (("routes", "*", "match", "peer", "*"), ("routes", "*", "to", "*", "peer"))),
     _Reference("enum service", "enum", (("routes", "*", "enum"),)),
     _Reference(
@@ -47,6 +48,7 @@ _REFERENCES = (
 # Where ids stand and within what each must be unique: `@` is one parent at a time.
 _UNIQUE = (
     ("keys", "*"),
+    ("tls", "*"),
     ("listeners", "*"),
     ("agreements", "*"),
     ("peers", "*"),
@@ -166,21 +168,51 @@ def _wrong_listeners(tree: Tree) -> Iterator[Fault]:
         if isinstance(item, dict) and isinstance(item.get("id"), str)
     }
     for path, peer in tree.find("peers", "*"):
-        if not isinstance(peer, dict) or not isinstance(name := peer.get("listener"), str) or name not in listeners:
+        if isinstance(peer, dict):
+            yield from _listeners_of_the_other_side(tree, path, peer, listeners)
+            yield from _unreachable_targets(tree, path, peer, listeners)
+
+
+def _names(peer: dict[str, object]) -> Iterator[tuple[Path, object]]:
+    named = peer.get("listeners")
+    if isinstance(named, tuple):
+        yield from ((("listeners", at), name) for at, name in enumerate(named))
+    else:
+        yield ("listeners",), named
+
+
+def _listeners_of_the_other_side(
+    tree: Tree, path: Path, peer: dict[str, object], listeners: dict[object, dict[str, object]]
+) -> Iterator[Fault]:
+    for place, name in _names(peer):
+        if not isinstance(name, str) or name not in listeners:
             continue
-        listener = listeners[name]
-        sides = (peer.get("side"), listener.get("side"))
+        sides = (peer.get("side"), listeners[name].get("side"))
         if sides in (("home", "peer"), ("peer", "home")):
             problem = f'listener "{name}" faces side {sides[1]}, but the peer is of side {sides[0]}'
-            yield tree.fault((*path, "listener"), problem)
-        bound = _address(listener.get("address"))
-        targets = peer.get("targets")
-        for at, target in enumerate(targets if isinstance(targets, tuple) else ()):
-            place = _address(target.get("address")) if isinstance(target, dict) else None
-            if bound and place and bound.address.version != place.address.version:
-                versions = (place.address.version, bound.address.version)
-                problem = f'IPv{versions[0]}, but listener "{name}" from which it is reached is IPv{versions[1]}'
-                yield tree.fault((*path, "targets", at, "address"), problem)
+            yield tree.fault((*path, *place), problem)
+        if listeners[name].get("transport") == "tls" and "tls" not in peer:
+            yield tree.fault((*path, *place), f'listener "{name}" is tls, so the peer needs a section tls of its own')
+
+
+def _unreachable_targets(
+    tree: Tree, path: Path, peer: dict[str, object], listeners: dict[object, dict[str, object]]
+) -> Iterator[Fault]:
+    own = [listeners[name] for _, name in _names(peer) if isinstance(name, str) and name in listeners]
+    bound = [(listener.get("transport"), _address(listener.get("address"))) for listener in own]
+    if len(own) < sum(1 for _ in _names(peer)) or any(address is None for _, address in bound):
+        return  # told elsewhere
+    reached = {(transport, address.address.version) for transport, address in bound if address is not None}
+    targets = peer.get("targets")
+    for at, target in enumerate(targets if isinstance(targets, tuple) else ()):
+        place = _address(target.get("address")) if isinstance(target, dict) else None
+        if place is None:
+            continue
+        wanted = (target.get("transport", "udp"), place.address.version)
+        if wanted not in reached:
+            ways = ", ".join(sorted(f"{transport} over IPv{version}" for transport, version in reached))
+            problem = f"{wanted[0]} over IPv{wanted[1]}, but the listeners of the peer are {ways}"
+            yield tree.fault((*path, "targets", at, "address"), problem)
 
 
 def known_reasons() -> Collection[str] | None:

@@ -93,7 +93,7 @@ class RunningBorder:
 
     def listener_of(self, peer: str) -> str:
         """Return the listener that *peer* sends to."""
-        return next(entry.listener for entry in self.config.peers if entry.id == peer)
+        return next(entry.listeners[0] for entry in self.config.peers if entry.id == peer)
 
     def log(self) -> list[Record]:
         """Return the log lines so far."""

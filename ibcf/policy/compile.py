@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ibcf.config.tls import read_pem
 from ibcf.config.values import milliseconds
 from ibcf.errors import ConfigError, SnapshotRefusedError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ibcf.config.peers import Peer
     from ibcf.config.routes import Match, Route
     from ibcf.config.timers import Timers
+    from ibcf.config.tls import PeerTls, TlsIdentity
     from ibcf.config.tree import Path, Tree
     from ibcf.config.values import Size
 
@@ -101,6 +103,7 @@ def document(config: Config, *, generation: int = 1) -> dict[str, Any]:
             "answers_per_second": config.unknown_source.answers_per_second,
         },
         "keys": [{"id": key.id, "secret": key.secret.read()} for key in config.keys],
+        "tls": [_tls_identity(identity) for identity in config.tls],
         "listeners": [_listener(listener) for listener in config.listeners],
         "agreements": [_agreement(agreement) for agreement in config.agreements],
         "header_rules": [_rule_set(rule_set) for rule_set in config.header_rules],
@@ -131,6 +134,10 @@ def _limits(limits: Limits) -> dict[str, int]:
         "questions_max": limits.questions_max,
         "answers_max": limits.answers_max,
         "call_duration_ms_max": milliseconds(limits.call_duration_max),
+        "connections_max": limits.connections_max,
+        "connection_queue_bytes_max": int(limits.connection_queue_size_max),
+        "connection_idle_ms_max": milliseconds(limits.connection_idle_max),
+        "connection_step_ms_max": milliseconds(limits.connection_step_max),
     }
 
 
@@ -156,6 +163,24 @@ def _listener(listener: Listener) -> dict[str, Any]:
         "transport": listener.transport,
         "address": str(listener.address),
         "advertised": None if listener.advertised is None else str(listener.advertised),
+        "dscp": listener.dscp,
+        "tls": listener.tls,
+    }
+
+
+def _tls_identity(identity: TlsIdentity) -> dict[str, str]:
+    return {
+        "id": identity.id,
+        "certificates": read_pem(identity.certificate),
+        "private_key": read_pem(identity.private_key),
+    }
+
+
+def _peer_tls(tls: PeerTls) -> dict[str, Any]:
+    return {
+        "identities": tls.identities,
+        "authorities": read_pem(tls.authorities),
+        "revocations": "" if tls.revocations is None else read_pem(tls.revocations),
     }
 
 
@@ -167,6 +192,8 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "option_tags": agreement.option_tags,
         "body_bytes_max": _bytes(agreement.body_size_max),
         "header_bytes_max": _bytes(agreement.header_size_max),
+        "datagram_bytes_max": None if agreement.datagram_size_max == "unlimited" else int(agreement.datagram_size_max),
+        "connection_reuse": agreement.connection_reuse,
         "charging": {
             "orig_ioi": agreement.charging.orig_ioi,
             "term_ioi": agreement.charging.term_ioi,
@@ -208,16 +235,24 @@ def _peer(peer: Peer, node: Timers) -> dict[str, Any]:
         "id": peer.id,
         "side": peer.side,
         "agreement": peer.agreement,
-        "listener": peer.listener,
+        "listeners": peer.listeners,
         "sources": [str(source) for source in peer.sources],
         "targets": [
-            {"id": target.id, "address": str(target.address), "priority": target.priority, "weight": target.weight}
+            {
+                "id": target.id,
+                "address": str(target.address),
+                "transport": target.transport,
+                "priority": target.priority,
+                "weight": target.weight,
+            }
             for target in peer.targets
         ],
+        "tls": None if peer.tls is None else _peer_tls(peer.tls),
         "limits": {
             "requests_per_second": peer.limits.requests_per_second,
             "burst": peer.limits.burst,
             "calls_max": peer.limits.calls_max,
+            "connections_max": peer.limits.connections_max,
         },
         "timers": timers,
     }

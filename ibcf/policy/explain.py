@@ -15,6 +15,8 @@ from ibcf.boundary import (
     Answer,
     CallFinished,
     EnumAnswer,
+    LocateAnswer,
+    LocateQuestion,
     MessageRefused,
     decode_events,
     decode_questions,
@@ -215,7 +217,7 @@ async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping
     Raises:
         PolicyError: the engine goes on asking.
     """
-    told = Explanation(peer.id, peer.listener, address_of(peer), message)
+    told = Explanation(peer.id, peer.listeners[0], address_of(peer), message)
     now_ms = START_MS
     outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms)
     for _ in range(ROUNDS_MAX):
@@ -227,6 +229,9 @@ async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping
             return told
         answers: list[Answer] = []
         for question in questions:
+            if isinstance(question.body, LocateQuestion):
+                answers.append(Answer(question.id, LocateAnswer()))
+                continue
             result = await resolvers[question.body.service].resolve(question.body.number)
             found = EnumAnswer(
                 outcome=result.outcome,

@@ -31,7 +31,7 @@ def document(**changes: Any) -> dict[str, Any]:
                 "id": "home_core",
                 "side": "home",
                 "agreement": "own",
-                "listener": "home",
+                "listeners": ["home"],
                 "sources": ["127.0.0.1/32"],
                 "targets": [{"id": "h1", "address": "127.0.0.1:9"}],
             },

@@ -132,7 +132,7 @@ def test_calls_cross_between_ipv6_and_ipv4(set_stage: SetStage, way: str) -> Non
         # a listener of its own: one socket speaks one family
         side, peer = ("home", "carrier_a") if way == "from_ipv6" else ("peer", "carrier_b")
         document["listeners"].append({"id": "ipv6_udp", "side": side, "transport": "udp", "address": "[::1]:0"})
-        section(document, "peers", peer)["listener"] = "ipv6_udp"
+        section(document, "peers", peer)["listeners"] = ["ipv6_udp"]
 
     scene = set_stage(bind_ipv6, around=around)
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b)

@@ -29,7 +29,7 @@ peers:
   - id: carrier_a
     side: home
     agreement: own
-    listener: home_udp
+    listeners: home_udp
     sources: ["127.0.0.2/33"]
     targets: [{id: a1, address: "127.0.0.2:5060"}]
 routes:

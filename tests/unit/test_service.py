@@ -50,6 +50,7 @@ class FakeCore:
         self.calls: list[str] = []
         self.waiting: dict[str, list[list[Any]]] = {"questions": [], "events": []}
         self.answers: list[list[Any]] = []
+        self.target_sets: list[bytes] = []
         self.answered = asyncio.Event()
         self.idle = True
         self.refusal: Exception | None = None
@@ -70,6 +71,10 @@ class FakeCore:
         if self.refusal is not None:
             raise self.refusal
         self.snapshots.append(json.loads(snapshot))
+
+    def set_targets(self, sets: bytes) -> None:
+        """Take them."""
+        self.target_sets.append(sets)
 
     def fileno(self) -> int:
         """Return the end that becomes readable."""

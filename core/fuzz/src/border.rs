@@ -24,7 +24,7 @@ use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome};
 use ibcf_sip::output::QuestionId;
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, BorderConfig, Input, Now, Outputs, Time};
+use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Time};
 
 use crate::bytes::Bytes;
 use crate::policy;
@@ -79,7 +79,7 @@ struct World {
 
 /// Makes the input of a datagram.
 pub(crate) fn received(listener: u16, source: SocketAddr, bytes: &[u8]) -> Input<'_> {
-    Input::Datagram { listener: ListenerIndex(listener), source, bytes }
+    Input::Message { flow: Flow::datagram(ListenerIndex(listener), source), bytes }
 }
 
 /// The target `border`.
@@ -174,7 +174,7 @@ impl World {
         for send in self.out.sends() {
             let bytes = self.out.bytes(send).to_vec();
             let kept = if bytes.starts_with(b"SIP/") { &mut self.responses } else { &mut self.requests };
-            remember(kept, Datagram { address: send.destination, bytes });
+            remember(kept, Datagram { address: send.flow.remote, bytes });
         }
         let asked = self.out.questions.drain(..).map(|question| question.id);
         self.questions.extend(asked);

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use ibcf_sip::message::{NameAddr, Uri};
 use ibcf_sip::rewrite::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, token_of, write_record_route};
+use ibcf_sip::snapshot::Transport;
 use ibcf_sip::snapshot::document::Key;
 
 use crate::bytes::Bytes;
@@ -52,7 +53,7 @@ fn round_trip(ticket: &Ticket, nonce: [u8; 12], bytes: &mut Bytes<'_>) {
     assert_eq!(token.len(), TOKEN_LENGTH);
     let mut uri = Vec::new();
     let address = if bytes.byte() & 1 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5061" };
-    write_record_route(&mut uri, &token, address.parse().expect("an address"));
+    write_record_route(&mut uri, &token, (Transport::Udp, address.parse().expect("an address")));
     let read = NameAddr::parse(&uri).and_then(|value| Uri::parse(value.uri)).expect("our own URI");
     assert_eq!(token_of(&read), Some(&token[..]));
     assert_eq!(ring.open(&token), Ok(*ticket));

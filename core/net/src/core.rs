@@ -13,7 +13,7 @@ use foldhash::fast::FixedState;
 
 use ibcf_sip::decide::worker_of;
 use ibcf_sip::event::Event;
-use ibcf_sip::input::Answer;
+use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::output::Question;
 use ibcf_sip::statistics::{Family, Shared};
 use ibcf_sip::{Border, BorderConfig, Snapshot};
@@ -201,6 +201,12 @@ impl Core {
         state.snapshot = Arc::new(snapshot);
         let next = &state.snapshot;
         self.order_all(&state.phase, |done| Order::Apply(Arc::clone(next), done))
+    }
+
+    /// Tells every worker where these peers were located; has no effect before [`Self::start`].
+    pub fn set_targets(&self, sets: Vec<TargetSet>) -> Result<(), NetError> {
+        let sets: Arc<[TargetSet]> = sets.into();
+        self.order_all(&self.state().phase, |done| Order::Targets(Arc::clone(&sets), done))
     }
 
     /// The hub's descriptor: readable when questions or events wait.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_queue::ArrayQueue;
 use ibcf_sip::Snapshot;
-use ibcf_sip::input::Answer;
+use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::snapshot::ListenerIndex;
 use mio::Waker;
 
@@ -28,6 +28,8 @@ pub(crate) enum Handed {
 pub(crate) enum Order {
     /// Serve this from now on, then say so.
     Apply(Arc<Snapshot>, SyncSender<()>),
+    /// These peers were located, then say so.
+    Targets(Arc<[TargetSet]>, SyncSender<()>),
     /// Take no new work from now on, then say so.
     Drain(SyncSender<()>),
     Stop,

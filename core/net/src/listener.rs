@@ -23,7 +23,13 @@ pub(crate) struct Bound {
 
 /// Binds *listener* for *workers* workers. With port 0 the system chooses once, and all workers share the port.
 pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetError> {
-    let Transport::Udp = listener.transport;
+    if listener.transport != Transport::Udp {
+        return Err(NetError::Listen {
+            listener: listener.id.clone(),
+            address: listener.address,
+            cause: io::ErrorKind::Unsupported.into(),
+        });
+    }
     let mut address = listener.address;
     let mut bind_all = || {
         if workers > 1 && address.port() != 0 {
@@ -75,6 +81,8 @@ mod tests {
             transport: Transport::Udp,
             address,
             advertised: None,
+            dscp: None,
+            tls: None,
         }
     }
 

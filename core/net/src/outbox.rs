@@ -62,7 +62,7 @@ impl Outbox {
         let sends = outputs.sends();
         for (at, (socket, waiting)) in sockets.iter().zip(&mut self.waiting).enumerate() {
             self.order.clear();
-            self.order.extend((0..sends.len()).filter(|send| sends[*send].listener.at() == at));
+            self.order.extend((0..sends.len()).filter(|send| sends[*send].flow.listener.at() == at));
             let mut out = Sender { batch: &mut self.batch, socket, counters, failed: &mut self.failed };
             if !waiting.is_empty() {
                 let gone =
@@ -71,7 +71,7 @@ impl Outbox {
             }
             let datagram = |at: usize| {
                 let send = sends.get(*self.order.get(at)?)?;
-                Some((send.destination, outputs.bytes(send)))
+                Some((send.flow.remote, outputs.bytes(send)))
             };
             let gone = if waiting.is_empty() { out.send(self.order.len(), datagram) } else { 0 };
             for (destination, bytes) in (gone..self.order.len()).filter_map(datagram) {
@@ -148,6 +148,7 @@ fn may_be_of_another(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ibcf_sip::Flow;
     use ibcf_sip::snapshot::ListenerIndex;
 
     fn socket() -> UdpSocket {
@@ -163,7 +164,7 @@ mod tests {
         let sources = [first.local_addr().expect("bound"), second.local_addr().expect("bound")];
         let mut outputs = Outputs::default();
         for at in 0..100_u16 {
-            outputs.send(ListenerIndex(at % 2), to, &[at as u8]);
+            outputs.send(Flow::datagram(ListenerIndex(at % 2), to), &[at as u8]);
         }
         let mut outbox = Outbox::new(2);
         let counters = NetCounters::default();
@@ -184,10 +185,13 @@ mod tests {
         let (here, there) = (socket(), socket());
         let to = there.local_addr().expect("bound");
         let mut outputs = Outputs::default();
-        outputs.send(ListenerIndex(0), to, b"one");
-        outputs.send(ListenerIndex(0), to, &vec![0; 65_530]); // longer than IPv4 can carry
-        outputs.send(ListenerIndex(0), "[::1]:5060".parse().expect("an address"), b"of another family");
-        outputs.send(ListenerIndex(0), to, b"two");
+        outputs.send(Flow::datagram(ListenerIndex(0), to), b"one");
+        outputs.send(Flow::datagram(ListenerIndex(0), to), &vec![0; 65_530]); // longer than IPv4 can carry
+        outputs.send(
+            Flow::datagram(ListenerIndex(0), "[::1]:5060".parse().expect("an address")),
+            b"of another family",
+        );
+        outputs.send(Flow::datagram(ListenerIndex(0), to), b"two");
         let mut outbox = Outbox::new(1);
         let counters = NetCounters::default();
         outbox.flush(&outputs, &[here], &Buffers::new(), &counters);
@@ -208,7 +212,7 @@ mod tests {
         let mut outbox = Outbox::new(1);
         outbox.waiting[0].push_back((to, b"waited".to_vec()));
         let mut outputs = Outputs::default();
-        outputs.send(ListenerIndex(0), to, b"new");
+        outputs.send(Flow::datagram(ListenerIndex(0), to), b"new");
         assert!(outbox.is_waiting());
         outbox.flush(&outputs, &[here], &Buffers::new(), &NetCounters::default());
         assert!(!outbox.is_waiting());

@@ -2,7 +2,7 @@
 
 use ibcf_net::CoreConfig;
 use ibcf_sip::Snapshot;
-use ibcf_sip::input::Answer;
+use ibcf_sip::input::{Answer, TargetSet};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -37,6 +37,13 @@ impl Core {
 
     fn apply(&self, py: Python<'_>, snapshot: &[u8]) -> Result<(), BoundaryError> {
         py.detach(|| Ok(self.inner.apply(Snapshot::load(snapshot)?)?))
+    }
+
+    fn set_targets(&self, py: Python<'_>, sets: &[u8]) -> Result<(), BoundaryError> {
+        py.detach(|| {
+            let sets: Vec<TargetSet> = serde_json::from_slice(sets).map_err(BoundaryError::Targets)?;
+            Ok(self.inner.set_targets(sets)?)
+        })
     }
 
     fn fileno(&self) -> i32 {

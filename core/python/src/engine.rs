@@ -7,7 +7,7 @@ use ibcf_sip::input::Answer;
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::statistics::Shared;
 use ibcf_sip::trace::Trace;
-use ibcf_sip::{Border, BorderConfig, Input, Now, Snapshot, Time};
+use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Snapshot, Time};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -77,7 +77,7 @@ impl Engine {
         let source: SocketAddr = source.parse().map_err(|_| BoundaryError::Source(source.to_owned()))?;
         self.run(py, |state| {
             let listener = ListenerIndex(at as u16);
-            state.handle(Input::Datagram { listener, source, bytes: data }, now_ms);
+            state.handle(Input::Message { flow: Flow::datagram(listener, source), bytes: data }, now_ms);
         })
     }
 
@@ -108,8 +108,8 @@ impl Engine {
                 .sends()
                 .iter()
                 .map(|send| {
-                    let listener = self.listeners.get(send.listener.at()).cloned().unwrap_or_default();
-                    (listener, send.destination.to_string(), outputs.bytes(send).to_vec())
+                    let listener = self.listeners.get(send.flow.listener.at()).cloned().unwrap_or_default();
+                    (listener, send.flow.remote.to_string(), outputs.bytes(send).to_vec())
                 })
                 .collect();
             let taken = (

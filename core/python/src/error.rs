@@ -21,6 +21,8 @@ pub(crate) enum BoundaryError {
     Net(NetError),
     /// Answers that are not the JSON that the core reads.
     Answers(serde_json::Error),
+    /// Target sets that are not the JSON that the core reads.
+    Targets(serde_json::Error),
     /// A value that cannot be written as JSON: a defect.
     Encode(serde_json::Error),
     /// A listener that the snapshot does not have.
@@ -54,6 +56,7 @@ impl From<BoundaryError> for PyErr {
             }
             BoundaryError::Net(error) => CoreError::new_err(error.to_string()),
             BoundaryError::Answers(error) => CoreError::new_err(format!("answers: {error}")),
+            BoundaryError::Targets(error) => CoreError::new_err(format!("target sets: {error}")),
             BoundaryError::Encode(error) => CoreError::new_err(format!("cannot be written as JSON: {error}")),
             BoundaryError::UnknownListener { id, known } => {
                 CoreError::new_err(format!("unknown listener \"{id}\" (known: {known})"))

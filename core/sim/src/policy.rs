@@ -120,7 +120,7 @@ fn peer(
         .map(|(at, address)| json!({"id": format!("{id}_{at}"), "address": address, "priority": at}))
         .collect();
     json!({
-        "id": id, "side": side, "agreement": agreement, "listener": listener, "sources": sources, "targets": targets,
+        "id": id, "side": side, "agreement": agreement, "listeners": [listener], "sources": sources, "targets": targets,
     })
 }
 

@@ -11,7 +11,7 @@ use ibcf_sip::input::Answer;
 use ibcf_sip::output::{Question, QuestionBody};
 use ibcf_sip::snapshot::{ListenerIndex, SnapshotError};
 use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, BorderConfig, Input, Now, Outputs, Time};
+use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Time};
 
 use crate::checker::{Checker, Failure};
 use crate::ladder::Ladder;
@@ -305,7 +305,7 @@ impl World {
             }
         }
         let listener = ListenerIndex(u16::try_from(listener).unwrap_or(0));
-        self.handle(Input::Datagram { listener, source, bytes });
+        self.handle(Input::Message { flow: Flow::datagram(listener, source), bytes });
     }
 
     fn make_noise(&mut self) {
@@ -322,7 +322,7 @@ impl World {
         let now = Now { time, unix_ms: EPOCH_MS + time.as_millis() };
         let mut outputs = std::mem::take(&mut self.outputs);
         outputs.clear();
-        let received = if let Input::Datagram { bytes, .. } = &input { *bytes } else { &[] };
+        let received = if let Input::Message { bytes, .. } = &input { *bytes } else { &[] };
         if catch_unwind(AssertUnwindSafe(|| self.border.handle(input, now, &mut outputs))).is_err() {
             self.has_panicked = true;
             let call = Text::read(received).and_then(|text| call_of(text.call_id()));
@@ -341,8 +341,8 @@ impl World {
                 self.checker.on_sent(text, bytes);
             }
             let call = text.and_then(|text| call_of(text.call_id()));
-            if let Some(source) = LISTENERS.get(send.listener.at()) {
-                self.transmit(*source, send.destination, bytes, call);
+            if let Some(source) = LISTENERS.get(send.flow.listener.at()) {
+                self.transmit(*source, send.flow.remote, bytes, call);
             }
         }
         for question in &outputs.questions {
@@ -355,7 +355,7 @@ impl World {
     }
 
     fn ask(&mut self, question: &Question) {
-        let QuestionBody::Enum { number, .. } = &question.body;
+        let QuestionBody::Enum { number, .. } = &question.body else { return };
         if let Some((delay, body)) = policy::enum_answer(number, &mut self.outside) {
             self.agenda.enter(delay, Happening::Answer(Answer { id: question.id, body }));
         }

@@ -13,8 +13,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ibcf_sip::Input;
 use ibcf_sip::input::EnumOutcome;
+use ibcf_sip::{Flow, Input};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -47,7 +47,8 @@ fn whole_path(criterion: &mut Criterion) {
                 world.out.clear();
                 let now = world.now();
                 let begin = Instant::now();
-                let input = Input::Datagram { listener: HOME, source, bytes: black_box(text.as_bytes()) };
+                let input =
+                    Input::Message { flow: Flow::datagram(HOME, source), bytes: black_box(text.as_bytes()) };
                 world.border.handle(input, now, &mut world.out);
                 spent += begin.elapsed();
                 let answers = world.sent();

@@ -5,6 +5,7 @@
 
 mod generation;
 mod identifiers;
+mod located;
 mod timers;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,11 +16,13 @@ use foldhash::fast::FixedState;
 
 pub(crate) use generation::{GENERATIONS_KEPT, Generation};
 pub(crate) use identifiers::{BranchId, hex};
+use located::LocatedPeers;
 pub(crate) use timers::{Arm, TimerKey};
 
 use crate::admit::{Rate, TokenBucket};
 use crate::decide::{AnswerCache, Questions};
 use crate::event::Event;
+use crate::flow::Flow;
 use crate::forward::{CallTable, RequestContext};
 use crate::input::Input;
 use crate::message::{HeaderIndex, Message, StartLine};
@@ -27,7 +30,7 @@ use crate::output::Outputs;
 use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite::DraftScratch;
-use crate::snapshot::{Listener, ListenerIndex, PeerIndex, Snapshot, SnapshotError};
+use crate::snapshot::{Listener, PeerIndex, Snapshot, SnapshotError};
 use crate::statistics::{Shared, WorkerShard};
 use crate::time::{Now, Time};
 use crate::trace::{Stage, Step};
@@ -63,6 +66,7 @@ pub struct Border {
     pub(crate) shared: Arc<Shared>,
     pub(crate) generation: Arc<Generation>,
     pub(crate) older: VecDeque<Arc<Generation>>,
+    pub(crate) located: LocatedPeers,
     pub(crate) contexts: Table<Option<Box<RequestContext>>>,
     pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
     pub(crate) invites: usize,
@@ -104,8 +108,7 @@ impl Scope<'_> {
 /// How a message arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
-    pub(crate) listener: ListenerIndex,
-    pub(crate) source: SocketAddr,
+    pub(crate) flow: Flow,
     pub(crate) peer: Option<PeerIndex>,
 }
 
@@ -126,6 +129,7 @@ impl Border {
             shared: config.shared,
             generation,
             older: VecDeque::new(),
+            located: LocatedPeers::default(),
             contexts: Table::new(limits.transactions_max.div_ceil(workers)),
             server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             invites: 0,
@@ -164,13 +168,12 @@ impl Border {
         let mut scope = Scope { now, out };
         self.fire_timers(&mut scope);
         match input {
-            Input::Datagram { listener, source, bytes } => {
-                self.on_datagram(listener, source, bytes, &mut scope);
-            }
+            Input::Message { flow, bytes } => self.on_bytes(flow, bytes, &mut scope),
             Input::Unreachable { destination, excerpt } => {
                 self.on_unreachable(destination, excerpt, &mut scope);
             }
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
+            Input::Targets(set) => self.located.put(set, &self.generation),
             Input::Tick => {}
             Input::Apply(snapshot) => self.apply(snapshot),
             Input::Drain => self.is_draining = true,
@@ -204,6 +207,7 @@ impl Border {
 
     fn apply(&mut self, snapshot: Arc<Snapshot>) {
         let next = Arc::new(Generation::new(snapshot, &self.shared));
+        self.located.move_to(&next);
         self.older.push_front(std::mem::replace(&mut self.generation, next));
         self.older.truncate(GENERATIONS_KEPT - 1);
     }
@@ -214,13 +218,7 @@ impl Border {
         Arc::clone(kept.unwrap_or(&self.generation))
     }
 
-    fn on_datagram(
-        &mut self,
-        listener: ListenerIndex,
-        source: SocketAddr,
-        bytes: &[u8],
-        scope: &mut Scope<'_>,
-    ) {
+    fn on_bytes(&mut self, flow: Flow, bytes: &[u8], scope: &mut Scope<'_>) {
         if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return; // a keep-alive (RFC 5626 §4.4.1 and its older habits)
         }
@@ -228,12 +226,11 @@ impl Border {
             Stage::Transport,
             None,
             "received",
-            || format!("{} bytes from {source}", bytes.len()),
+            || format!("{} bytes from {}", bytes.len(), flow.remote),
             None,
         );
         let mut index = std::mem::take(&mut self.index);
-        let peer = self.generation.snapshot.sources.find(source.ip());
-        let received = Received { listener, source, peer };
+        let received = Received { flow, peer: self.generation.sender(&flow) };
         let limits = self.generation.snapshot.limits;
         match parse::parse(bytes, &limits, &mut index) {
             Ok(message) => self.on_message(&message, received, scope),
@@ -324,7 +321,7 @@ impl Border {
         scope.out.events.push(Event::MessageRefused {
             reason: reason.id(),
             peer,
-            source: received.source.to_string(),
+            source: received.flow.remote.to_string(),
             detail: detail.to_owned(),
             suppressed: std::mem::take(&mut self.refusals_suppressed),
             unix_ms: scope.now.unix_ms,

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::flow::Flow;
 use crate::output::QuestionId;
-use crate::snapshot::{ListenerIndex, Snapshot};
+use crate::snapshot::{Snapshot, document};
 
 /// One thing for the border to handle.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A datagram came in.
-    Datagram {
-        /// The listener whose socket received it.
-        listener: ListenerIndex,
-        /// Where it came from.
-        source: SocketAddr,
+    /// A message came in: a datagram, or what [`Framer`](crate::parse::Framer) cut out of a stream.
+    Message {
+        /// From whom, and on which listener.
+        flow: Flow,
         /// The bytes, at most 65,535.
         bytes: &'a [u8],
     },
-    /// The network says that a datagram sent earlier did not arrive (an ICMP error, a failed send).
+    /// The network says that a message sent earlier did not arrive (an ICMP error, a failed send, a connection that could
+    /// not be made or broke before the message was written).
     Unreachable {
         /// Where it was going.
         destination: SocketAddr,
@@ -31,12 +31,24 @@ pub enum Input<'a> {
     Answer(Answer),
     /// Time passed: due timers fire. Every other input fires them too.
     Tick,
+    /// A peer was located: from now on these are its targets (RFC 3263).
+    Targets(TargetSet),
     /// A new snapshot takes effect, for all that begins from now on.
     Apply(Arc<Snapshot>),
     /// Take no new work: 503 to initial requests, the rest goes on.
     Drain,
     /// The process ends: write the records of the calls that are still up.
     Close,
+}
+
+/// Where a peer is found, as the control plane located it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSet {
+    /// The peer's id. A set for a peer that is not, or no longer, located is ignored.
+    pub peer: String,
+    /// Its targets; the priorities hold the order of NAPTR, SRV and address families.
+    pub targets: Vec<document::Target>,
 }
 
 /// The answer to a question.
@@ -62,6 +74,15 @@ pub enum AnswerBody {
         /// The URIs, best first; empty unless `Found`.
         #[serde(default)]
         candidates: Vec<String>,
+        /// How long the answer may be used again; 0 for this question only.
+        #[serde(default)]
+        ttl_ms: u64,
+    },
+    /// The servers of a host (RFC 3263).
+    Locate {
+        /// Where to send, in the order that their priorities tell; empty when there is no such host or nobody knows.
+        #[serde(default)]
+        targets: Vec<document::Target>,
         /// How long the answer may be used again; 0 for this question only.
         #[serde(default)]
         ttl_ms: u64,

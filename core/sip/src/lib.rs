@@ -1,6 +1,6 @@
 //! The SIP border, sans-IO.
 //!
-//! [`Border::handle`] takes one [`Input`] and the time, and fills [`Outputs`]: datagrams to send, questions that only the
+//! [`Border::handle`] takes one [`Input`] and the time, and fills [`Outputs`]: messages to send, questions that only the
 //! outside world can answer, events for charging and logs. Nothing here opens a socket, reads a clock, draws a random
 //! number or knows Python. The modules stand in the order of the life of a message:
 //!
@@ -25,6 +25,7 @@ pub mod forward;
 
 mod border;
 pub mod event;
+pub mod flow;
 pub mod input;
 pub mod output;
 pub mod reason;
@@ -34,6 +35,7 @@ pub mod time;
 pub mod trace;
 
 pub use border::{Border, BorderConfig};
+pub use flow::{ConnectionId, Flow};
 pub use input::Input;
 pub use output::Outputs;
 pub use reason::Reason;

@@ -6,7 +6,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::snapshot::ListenerIndex;
+use crate::flow::{ConnectionId, Flow};
+use crate::snapshot::Transport;
 use crate::time::Time;
 use crate::trace::Trace;
 
@@ -15,6 +16,9 @@ use crate::trace::Trace;
 pub struct Outputs {
     arena: Vec<u8>,
     sends: Vec<Send>,
+    /// Connections that the other end opened and that may carry requests to the address beside them, since it said so in
+    /// its Via (RFC 5923 §5).
+    pub aliases: Vec<(ConnectionId, SocketAddr)>,
     /// What only the outside world can answer.
     pub questions: Vec<Question>,
     /// What happened, for charging, logs and alarms.
@@ -23,13 +27,11 @@ pub struct Outputs {
     pub trace: Trace,
 }
 
-/// A datagram to send; its bytes lie in the arena of the `Outputs` it came with.
+/// A message to send; its bytes lie in the arena of the `Outputs` it came with.
 #[derive(Clone, Debug)]
 pub struct Send {
-    /// The listener whose socket is to send it (RFC 3581 §4: answers leave from where requests arrive).
-    pub listener: ListenerIndex,
-    /// Where to.
-    pub destination: SocketAddr,
+    /// From which listener, where to, on which connection.
+    pub flow: Flow,
     bytes: Range<usize>,
 }
 
@@ -38,29 +40,25 @@ impl Outputs {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.sends.clear();
+        self.aliases.clear();
         self.questions.clear();
         self.events.clear();
         self.trace.take();
     }
 
-    /// Queues a datagram whose bytes *write* appends to the arena.
-    pub fn send_with(
-        &mut self,
-        listener: ListenerIndex,
-        destination: SocketAddr,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+    /// Queues a message whose bytes *write* appends to the arena.
+    pub fn send_with(&mut self, flow: Flow, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.arena.len();
         write(&mut self.arena);
-        self.sends.push(Send { listener, destination, bytes: start..self.arena.len() });
+        self.sends.push(Send { flow, bytes: start..self.arena.len() });
     }
 
-    /// Queues a datagram with a copy of *bytes*.
-    pub fn send(&mut self, listener: ListenerIndex, destination: SocketAddr, bytes: &[u8]) {
-        self.send_with(listener, destination, |arena| arena.extend_from_slice(bytes));
+    /// Queues a message with a copy of *bytes*.
+    pub fn send(&mut self, flow: Flow, bytes: &[u8]) {
+        self.send_with(flow, |arena| arena.extend_from_slice(bytes));
     }
 
-    /// The datagrams in the order in which they are to be sent.
+    /// The messages in the order in which they are to be sent.
     pub fn sends(&self) -> &[Send] {
         &self.sends
     }
@@ -100,5 +98,18 @@ pub enum QuestionBody {
         service: String,
         /// The Application Unique String: `+` and digits (RFC 6116 §3.1).
         number: String,
+    },
+    /// The servers of the next hop (RFC 3263).
+    Locate {
+        /// The id of the peer that they belong to.
+        peer: String,
+        /// Host of the URI to be resolved, in lower case.
+        host: String,
+        /// Its port, if it has one.
+        port: Option<u16>,
+        /// Its `transport` parameter, if it has one that we know.
+        transport: Option<Transport>,
+        /// Is it a `sips` URI?
+        secure: bool,
     },
 }

@@ -165,7 +165,7 @@ fn one_listener_for_both_sides_needs_one_record_route() {
     one["listeners"] =
         json!([{"id": "home_udp", "side": "home", "transport": "udp", "address": BORDER_HOME}]);
     for peer in one["peers"].as_array_mut().unwrap() {
-        peer["listener"] = json!("home_udp");
+        peer["listeners"] = json!(["home_udp"]);
     }
     let mut world = World::with(&one);
     let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "c11", 1, "", &[], ""));

@@ -170,21 +170,13 @@ fn garbage_is_dropped_and_counted_and_keep_alives_are_neither() {
         b"INVITE",
         b"INVITE sip:a SIP/2.0\r\nVia: x",
     ] {
-        let sent = world.handle(ibcf_sip::Input::Datagram {
-            listener: HOME,
-            source: A.parse().unwrap(),
-            bytes: garbage,
-        });
+        let sent = world.receive_on(HOME, A, garbage);
         assert!(sent.iter().all(|sent| sent.start().starts_with("SIP/2.0 4")), "{garbage:?}");
     }
     let before = world.metric("ibcf_messages_dropped_total", &[]);
     assert!(before >= 3);
     for keep_alive in [&b"\r\n\r\n"[..], b"\r\n", b"\0\0\0\0", b""] {
-        world.handle(ibcf_sip::Input::Datagram {
-            listener: HOME,
-            source: A.parse().unwrap(),
-            bytes: keep_alive,
-        });
+        world.receive_on(HOME, A, keep_alive);
     }
     assert_eq!(world.metric("ibcf_messages_dropped_total", &[]), before);
     world.assert_quiet();
@@ -207,11 +199,7 @@ fn a_call_truncated_at_any_byte_never_panics_or_sticks() {
         request("INVITE", "sip:bob@b.example", "x1", 1, "", &["Route: <sip:ibcf.a.example;lr>"], "v=0\r\n");
     for end in 0..whole.len() {
         let part = &whole[..end];
-        world.handle(ibcf_sip::Input::Datagram {
-            listener: HOME,
-            source: A.parse().unwrap(),
-            bytes: part.as_bytes(),
-        });
+        world.receive_on(HOME, A, part.as_bytes());
     }
     world.advance(400_000);
     world.assert_quiet();

@@ -36,14 +36,14 @@ peers:
   - id: carrier_a
     side: home
     agreement: own
-    listener: home_udp
+    listeners: home_udp
     sources: ["127.0.0.2"]
     targets: [{id: a1, address: "127.0.0.2:5060"}]
     limits: {requests_per_second: 100, calls_max: 1000}
   - id: carrier_b
     side: peer
     agreement: with_b
-    listener: peer_udp
+    listeners: peer_udp
     sources: ["127.0.0.3"]
     targets: [{id: b1, address: "127.0.0.3:5060"}]
     limits: {requests_per_second: 100, calls_max: 1000}

@@ -60,7 +60,7 @@ def test_five_faults_of_five_kinds_are_told_in_one_run() -> None:
         node="node: {name: ibcf-1, domain: ibcf.a.example, worker: 2}\n",
         timers="timers: {t1: 500 parsecs}\n",
         listeners='listeners:\n  - {id: home_udp, side: home, transport: udp, address: "127.0.0.1:70000"}\n',
-        peers="peers:\n  - {id: a, side: home, agreement: own, listener: home_udp, sources: 127.0.0.2/33}\n",
+        peers="peers:\n  - {id: a, side: home, agreement: own, listeners: home_udp, sources: 127.0.0.2/33}\n",
         routes="routes:\n  - {id: all, to: [{peer: b}]}\n",
     )
     assert [line.split(":")[1] for line in faults(text)] == ["1", "2", "4", "6", "8"]

@@ -26,7 +26,7 @@ def test_the_snapshot_is_json_with_its_version_and_generation() -> None:
     snapshot = msgspec.json.decode(compile_snapshot(loaded().config, generation=7))
     assert (snapshot["version"], snapshot["generation"]) == (1, 7)
     assert set(snapshot) == {
-        *("version", "generation", "node", "limits", "timers", "unknown_source", "keys", "listeners"),
+        *("version", "generation", "node", "limits", "timers", "unknown_source", "keys", "tls", "listeners"),
         *("agreements", "header_rules", "peers", "enums", "routes"),
     }
 
@@ -53,8 +53,8 @@ def test_durations_become_milliseconds_and_sizes_bytes() -> None:
 def test_the_timers_that_a_peer_leaves_out_are_those_of_the_node() -> None:
     """A peer that says only T2 keeps the node's T1, not that of RFC 3261."""
     peers = (
-        "peers:\n  - {id: a, side: home, agreement: own, listener: home_udp, sources: 127.0.0.2, timers: {t2: 8s}}\n"
-        "  - {id: carrier_b, side: peer, agreement: with_b, listener: peer_udp, sources: 127.0.0.3}\n"
+        "peers:\n  - {id: a, side: home, agreement: own, listeners: home_udp, sources: 127.0.0.2, timers: {t2: 8s}}\n"
+        "  - {id: carrier_b, side: peer, agreement: with_b, listeners: peer_udp, sources: 127.0.0.3}\n"
     )
     compiled = document(loaded(timers="timers: {t1: 250ms}\n", peers=peers).config)
     assert compiled["peers"][0]["timers"]["t1_ms"] == 250

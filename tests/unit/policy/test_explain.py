@@ -156,9 +156,9 @@ def test_folded_headers_are_compared_whole() -> None:
 def test_a_message_comes_from_where_its_peer_sends(config: Config) -> None:
     """The address of a target is taken when the peer may send from it, else the first of its networks."""
     peers = (
-        'peers:\n  - {id: t, side: home, agreement: own, listener: home_udp, sources: "127.0.0.0/8", '
+        'peers:\n  - {id: t, side: home, agreement: own, listeners: home_udp, sources: "127.0.0.0/8", '
         'targets: [{id: x, address: "10.0.0.1:5060"}, {id: y, address: "127.0.0.9:5099"}]}\n'
-        '  - {id: carrier_b, side: peer, agreement: with_b, listener: peer_udp, sources: "2001:db8::/64"}\n'
+        '  - {id: carrier_b, side: peer, agreement: with_b, listeners: peer_udp, sources: "2001:db8::/64"}\n'
     )
     first, second = read_text(sound(peers=peers)).config.peers
     assert address_of(first) == "127.0.0.9:5099"

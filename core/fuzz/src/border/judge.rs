@@ -66,7 +66,7 @@ impl Judge {
             self.on_received(bytes, *source, *has_begun);
         }
         for send in out.sends() {
-            self.on_sent(out.bytes(send), send.destination, cause);
+            self.on_sent(out.bytes(send), send.flow.remote, cause);
         }
     }
 

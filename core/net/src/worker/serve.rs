@@ -1,14 +1,16 @@
 //! The border of a worker: which inputs it gets, and what happens when it panics.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ibcf_sip::input::TargetSet;
 use ibcf_sip::parse::call_id_of;
 use ibcf_sip::snapshot::ListenerIndex;
-use ibcf_sip::{Input, Now, Outputs, Snapshot, Time};
+use ibcf_sip::{Flow, Input, Now, Outputs, Snapshot, Time};
 
 use super::{Common, Handler};
 use crate::inbox::{Handed, Order};
@@ -20,6 +22,8 @@ pub(super) struct Serving<H, F> {
     make: F,
     handler: H,
     is_draining: bool,
+    /// The last set of each peer that was located, for a border that starts afresh.
+    located: HashMap<String, TargetSet>,
     /// Workers that were handed something and not woken yet, one bit each.
     to_wake: u64,
     pub(super) outputs: Outputs,
@@ -29,7 +33,17 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
     pub(super) fn new(worker: usize, common: Arc<Common>, snapshot: Arc<Snapshot>, make: F) -> Self {
         let handler = make(Arc::clone(&snapshot));
         let outputs = Outputs::default();
-        Self { worker, common, snapshot, make, handler, is_draining: false, to_wake: 0, outputs }
+        Self {
+            worker,
+            common,
+            snapshot,
+            make,
+            handler,
+            is_draining: false,
+            located: HashMap::new(),
+            to_wake: 0,
+            outputs,
+        }
     }
 
     pub(super) fn next_due(&self) -> Option<Time> {
@@ -53,7 +67,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
                 self.hand_over(owner, Handed::Datagram { listener, source, bytes });
             }
             // What has no Call-ID belongs to nobody: answered or dropped here, without state.
-            _ => self.handle(Input::Datagram { listener, source, bytes }, bytes, now),
+            _ => self.handle(Input::Message { flow: Flow::datagram(listener, source), bytes }, bytes, now),
         }
     }
 
@@ -95,7 +109,11 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         for handed in std::iter::from_fn(|| inbox.handed.pop()).take(handed_max) {
             let bytes = match handed {
                 Handed::Datagram { listener, source, bytes } => {
-                    self.handle(Input::Datagram { listener, source, bytes: &bytes }, &bytes, now);
+                    self.handle(
+                        Input::Message { flow: Flow::datagram(listener, source), bytes: &bytes },
+                        &bytes,
+                        now,
+                    );
                     bytes
                 }
                 Handed::Unreachable { destination, excerpt } => {
@@ -112,9 +130,17 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         for order in inbox.orders() {
             match order {
                 Order::Apply(snapshot, done) => {
+                    self.located.retain(|id, _| snapshot.peers.iter().any(|peer| peer.id == *id));
                     self.snapshot = Arc::clone(&snapshot);
                     self.handle(Input::Apply(snapshot), &[], now);
                     let _ = done.send(()); // nobody listens any more when the caller gave up
+                }
+                Order::Targets(sets, done) => {
+                    for set in sets.iter() {
+                        self.located.insert(set.peer.clone(), set.clone());
+                        self.handle(Input::Targets(set.clone()), &[], now);
+                    }
+                    let _ = done.send(());
                 }
                 Order::Drain(done) => {
                     self.is_draining = true;
@@ -146,6 +172,9 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         let (handler, outputs) = (&mut self.handler, &mut self.outputs);
         let _ = catch_unwind(AssertUnwindSafe(|| handler.handle(Input::Close, now, outputs)));
         self.handler = (self.make)(Arc::clone(&self.snapshot));
+        for set in self.located.values() {
+            self.handler.handle(Input::Targets(set.clone()), now, &mut self.outputs);
+        }
         if self.is_draining {
             self.handler.handle(Input::Drain, now, &mut self.outputs);
         }

@@ -4,10 +4,10 @@ use super::*;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use ibcf_sip::BorderConfig;
 use ibcf_sip::event::Event;
 use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome};
 use ibcf_sip::output::{Question, QuestionBody, QuestionId};
+use ibcf_sip::{BorderConfig, Flow};
 use serde_json::json;
 
 use crate::core::{Core, CoreConfig};
@@ -30,7 +30,7 @@ impl Echo {
     }
 
     fn reply((listener, to): (ListenerIndex, SocketAddr), text: &str, out: &mut Outputs) {
-        out.send_with(listener, to, |arena| arena.extend_from_slice(text.as_bytes()));
+        out.send_with(Flow::datagram(listener, to), |arena| arena.extend_from_slice(text.as_bytes()));
     }
 
     fn datagram(&mut self, from: (ListenerIndex, SocketAddr), text: &str, now: Now, out: &mut Outputs) {
@@ -47,7 +47,7 @@ impl Echo {
             "SEND" => {
                 self.waiting = Some(from);
                 let to = text.split([' ', '\r']).nth(1).and_then(|to| to.parse().ok()).expect("an address");
-                out.send(from.0, to, b"SIP to nobody\r\nCall-ID: x\r\n\r\n");
+                out.send(Flow::datagram(from.0, to), b"SIP to nobody\r\nCall-ID: x\r\n\r\n");
             }
             "ASK" => {
                 self.waiting = Some(from);
@@ -68,8 +68,8 @@ impl Handler for Echo {
             Self::reply(to, "timer", out);
         }
         match input {
-            Input::Datagram { listener, source, bytes } => {
-                self.datagram((listener, source), &String::from_utf8_lossy(bytes), now, out);
+            Input::Message { flow, bytes } => {
+                self.datagram((flow.listener, flow.remote), &String::from_utf8_lossy(bytes), now, out);
             }
             Input::Unreachable { destination, excerpt } => {
                 if let Some(to) = self.waiting.take() {
@@ -85,7 +85,7 @@ impl Handler for Echo {
             Input::Close => {
                 out.events.push(Event::Alarm { name: "closed", detail: String::new(), unix_ms: 0 });
             }
-            Input::Tick | Input::Drain => {}
+            Input::Tick | Input::Drain | Input::Targets(_) => {}
         }
     }
 

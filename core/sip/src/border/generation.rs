@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use crate::flow::Flow;
 use crate::rewrite::peer_tag;
-use crate::snapshot::{PeerIndex, Snapshot};
+use crate::snapshot::{PeerIndex, Snapshot, Transport};
 use crate::statistics::{PeerStatistics, Shared};
 
 /// How many snapshots are kept for dialogs that started on them.
@@ -33,6 +34,14 @@ impl Generation {
 
     pub(crate) fn statistics(&self, peer: PeerIndex) -> &Arc<PeerStatistics> {
         &self.statistics[peer.at()]
+    }
+
+    /// The peer that a message came from: over TLS the one that its certificate proved, else the one with that address.
+    pub(crate) fn sender(&self, flow: &Flow) -> Option<PeerIndex> {
+        match self.snapshot.transport(flow.listener) {
+            Transport::Tls => flow.peer.and_then(|tag| self.peer_by_tag(tag)),
+            Transport::Udp | Transport::Tcp => self.snapshot.sources.find(flow.remote.ip()),
+        }
     }
 
     /// Finds the peer that a sealed token means.

@@ -138,7 +138,7 @@ impl Border {
         };
         match effect {
             ClientEffect::Resend => {
-                scope.out.send(branch.listener, branch.destination, &branch.sent);
+                scope.out.send(branch.hop, &branch.sent);
                 self.count_resent(context, number);
             }
             ClientEffect::Timeout => self.on_branch_failed(id, context, number, Reason::Timeout, scope),
@@ -162,7 +162,7 @@ impl Border {
             key: |timer| TimerKey::Cancel(id, number, timer),
         };
         if cancel.client.on_timer(timer, &mut arm) == ClientEffect::Resend {
-            scope.out.send(branch.listener, branch.destination, &cancel.sent);
+            scope.out.send(branch.hop, &cancel.sent);
             self.count_resent(context, number);
         }
     }

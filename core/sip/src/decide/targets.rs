@@ -2,25 +2,34 @@
 //!
 //! The choice is a function of the call's hash, so a retransmission or a second node comes to the same order (LOC-11).
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::rules::RouteChoice;
-use crate::snapshot::{PeerIndex, Snapshot};
+use crate::snapshot::{self, PeerIndex};
 
 /// One address to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The peer, in the snapshot that the choice came from.
     pub peer: PeerIndex,
-    /// Position in the peer's targets.
-    pub target: usize,
+    /// The target: of the snapshot, or located.
+    pub place: Arc<snapshot::Target>,
 }
 
 /// Fills *out* with every target of *choice* in the order in which they are to be tried.
 ///
 /// It does not stop at `attempts_max`: the caller counts attempts, since a target may be passed over (a peer at its
 /// capacity) without being tried.
-pub fn target_set(choice: &RouteChoice, snapshot: &Snapshot, hash: u64, out: &mut SmallVec<[Target; 4]>) {
+///
+/// *targets* tells those of a peer.
+pub fn target_set(
+    choice: &RouteChoice,
+    targets: impl Fn(PeerIndex) -> Arc<[Arc<snapshot::Target>]>,
+    hash: u64,
+    out: &mut SmallVec<[Target; 4]>,
+) {
     out.clear();
     let mut draws = Draws(hash);
     let mut peers: SmallVec<[Candidate; 8]> = choice
@@ -32,14 +41,16 @@ pub fn target_set(choice: &RouteChoice, snapshot: &Snapshot, hash: u64, out: &mu
     order(&mut peers, &mut draws);
     for chosen in peers {
         let Some((peer, ..)) = choice.peers.get(chosen.at) else { continue };
-        let targets = &snapshot.peer(*peer).targets;
+        let targets = targets(*peer);
         let mut candidates: SmallVec<[Candidate; 8]> = targets
             .iter()
             .enumerate()
             .map(|(at, one)| Candidate::new(at, one.priority, one.weight))
             .collect();
         order(&mut candidates, &mut draws);
-        out.extend(candidates.into_iter().map(|candidate| Target { peer: *peer, target: candidate.at }));
+        out.extend(candidates.into_iter().filter_map(|candidate| {
+            Some(Target { peer: *peer, place: Arc::clone(targets.get(candidate.at)?) })
+        }));
     }
 }
 
@@ -95,11 +106,12 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Snapshot;
 
     #[test]
     fn all_targets_of_a_peer_come_before_the_next_peer() {
         let target = |id: &str, priority: u16| serde_json::json!({"id": id, "address": "127.0.0.1:5060", "priority": priority});
-        let peer = |id: &str, targets: &[serde_json::Value]| serde_json::json!({"id": id, "side": "peer", "agreement": "x", "listener": "l", "sources": [], "targets": targets});
+        let peer = |id: &str, targets: &[serde_json::Value]| serde_json::json!({"id": id, "side": "peer", "agreement": "x", "listeners": ["l"], "sources": [], "targets": targets});
         let document = serde_json::json!({
             "version": 1, "generation": 1, "node": {"name": "n", "domain": "a.example"},
             "keys": [{"id": 1, "secret": "00".repeat(32)}],
@@ -111,10 +123,12 @@ mod tests {
         let snapshot = Snapshot::load(document.to_string().as_bytes()).expect("a good snapshot");
         let peers = vec![(PeerIndex(2), 2, 1), (PeerIndex(0), 1, 1), (PeerIndex(1), 0, 1)];
         let choice = RouteChoice { peers, failover_statuses: Vec::new(), attempts_max: 1 };
-        let mut out = SmallVec::from_slice(&[Target { peer: PeerIndex(9), target: 9 }]);
-        target_set(&choice, &snapshot, 7, &mut out);
-        let order: Vec<_> = out.iter().map(|target| (target.peer.0, target.target)).collect();
-        assert_eq!(order, [(0, 1), (0, 0), (2, 0)]);
+        let mut out = SmallVec::new();
+        for _ in 0..2 {
+            target_set(&choice, |peer| Arc::clone(&snapshot.peer(peer).targets), 7, &mut out);
+            let order: Vec<_> = out.iter().map(|target| (target.peer.0, target.place.id.as_str())).collect();
+            assert_eq!(order, [(0, "a2"), (0, "a1"), (2, "b1")]);
+        }
     }
 
     fn first_of(weights: &[(u16, u16)], hash: u64) -> usize {

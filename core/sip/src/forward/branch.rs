@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::border::{Arm, Border, BranchId, Generation, Scope, TimerKey};
 use crate::event::Attempt;
+use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, RequestLine};
 use crate::parse;
 use crate::reason::Reason;
@@ -54,7 +55,7 @@ impl Border {
     ) -> Result<(), Rejection> {
         let generation = Arc::clone(&context.generation);
         let mut is_full = false;
-        while let Some(target) = context.decision.targets.get(context.decision.next_target).copied() {
+        while let Some(target) = context.decision.targets.get(context.decision.next_target).cloned() {
             // The number of a branch is one byte of what its responses are found by.
             if context.decision.attempts_left == 0 || context.branches.len() >= usize::from(u8::MAX) {
                 break;
@@ -75,17 +76,22 @@ impl Border {
                 );
                 continue;
             }
-            let Some(place) = peer.targets.get(target.target) else { continue };
             context.decision.attempts_left -= 1;
             context.facts.peer_out = Some(target.peer);
             context.facts.attempts.push(Attempt {
                 peer: peer.id.clone(),
-                target: place.id.clone(),
+                target: target.place.id.clone(),
                 status: None,
                 phrase: None,
                 reason: None,
             });
-            self.start_branch(id, context, message, target.peer, place.address, scope);
+            let hop = Flow {
+                listener: target.place.listener,
+                remote: target.place.address,
+                connection: None,
+                peer: Some(rewrite::peer_tag(&peer.id)),
+            };
+            self.start_branch(id, context, message, target.peer, hop, scope);
             return Ok(());
         }
         if next_candidate(context, scope) {
@@ -104,19 +110,19 @@ impl Border {
         context: &mut RequestContext,
         message: Option<&Message<'_>>,
         peer: PeerIndex,
-        destination: SocketAddr,
+        hop: Flow,
         scope: &mut Scope<'_>,
     ) {
         let mut sent = Vec::with_capacity(context.request.len() + 512);
-        let listener = context.generation.snapshot.peer(peer).listener;
         let number = context.branches.len() as u8;
         let written = if let Some(message) = message {
-            self.write_branch(id, context, message, peer, &mut sent, scope)
+            self.write_branch(id, context, message, (peer, hop.listener), &mut sent, scope)
         } else {
             let mut index = std::mem::take(&mut self.stored_index);
             let request = std::mem::take(&mut context.request);
-            let written = parse::parse_kept(&request, &mut index)
-                .map(|message| self.write_branch(id, context, &message, peer, &mut sent, scope));
+            let written = parse::parse_kept(&request, &mut index).map(|message| {
+                self.write_branch(id, context, &message, (peer, hop.listener), &mut sent, scope)
+            });
             self.stored_index = index;
             context.request = request;
             written.unwrap_or_default()
@@ -127,15 +133,16 @@ impl Border {
         context.facts.request_uri_out = Some(written.request_uri);
         let timers = context.generation.snapshot.peer(peer).timers;
         let timers = if context.is_initial { timers } else { timers.without_failover() };
+        let reliable = context.generation.snapshot.transport(hop.listener).is_reliable();
         let mut arm = Arm {
             wheel: &mut self.wheel,
             now: scope.now.time,
             key: |timer| TimerKey::Branch(id, number, timer),
         };
         let client = if context.is_invite() {
-            Client::Invite(InviteClientTransaction::new(timers, false, &mut arm))
+            Client::Invite(InviteClientTransaction::new(timers, reliable, &mut arm))
         } else {
-            Client::NonInvite(NonInviteClientTransaction::new(timers, false, &mut arm))
+            Client::NonInvite(NonInviteClientTransaction::new(timers, reliable, &mut arm))
         };
         if context.is_invite() {
             self.restart_timer_c(id, context, scope);
@@ -144,15 +151,14 @@ impl Border {
             Stage::Forward,
             Some(&context.generation.snapshot.peer(peer).id),
             "sent",
-            || format!("to {destination}"),
+            || format!("to {}", hop.remote),
             Some("RFC 3261 §16.6 (10)"),
         );
-        scope.out.send(listener, destination, &sent);
+        scope.out.send(hop, &sent);
         self.shard_in(&context.generation, peer).request(Way::Sent, Method::from_bytes(method_bytes(&sent)));
         context.branches.push(Branch {
             peer,
-            listener,
-            destination,
+            hop,
             client,
             sent: sent.into_boxed_slice(),
             cancel: None,
@@ -166,7 +172,7 @@ impl Border {
         id: SlotId,
         context: &RequestContext,
         message: &Message<'_>,
-        downstream: PeerIndex,
+        (downstream, listener_out): (PeerIndex, ListenerIndex),
         out: &mut Vec<u8>,
         scope: &mut Scope<'_>,
     ) -> Written {
@@ -180,9 +186,9 @@ impl Border {
             generation: &context.generation,
             upstream: context.upstream,
             downstream,
-            source: context.arrival.source,
-            listener_in: context.arrival.listener,
-            listener_out: context.generation.snapshot.peer(downstream).listener,
+            source: context.arrival.flow.remote,
+            listener_in: context.arrival.flow.listener,
+            listener_out,
             own_routes,
             request_uri: context.decision.candidates.get(context.decision.candidate).map(String::as_bytes),
             is_initial: context.is_initial,
@@ -247,7 +253,8 @@ impl Border {
         let mut via = Vec::with_capacity(128);
         let mut branch = Vec::with_capacity(64);
         crossing.branch.write(&mut branch);
-        rewrite::via_value(&mut via, self.address_of(crossing.listener_out, snapshot), &branch);
+        let transport = snapshot.transport(crossing.listener_out);
+        rewrite::via_value(&mut via, transport, self.address_of(crossing.listener_out, snapshot), &branch);
         draft.prepend(HeaderId::Via, &via);
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
         draft.encode(out);
@@ -285,17 +292,15 @@ impl Border {
         snapshot.keys.seal(nonce, &ticket, &mut token);
         self.statistics().tokens_sealed.one();
         let mut value = Vec::with_capacity(192);
-        rewrite::write_record_route(&mut value, &token, self.address_of(crossing.listener_in, &snapshot));
+        let place = |listener| (snapshot.transport(listener), self.address_of(listener, &snapshot));
+        let (inside, outside) = (place(crossing.listener_in), place(crossing.listener_out));
+        rewrite::write_record_route(&mut value, &token, inside);
         // Behind the Vias when it is the first: a datagram that ICMP gives back must show our branch early.
         if draft.first(HeaderId::RecordRoute).is_none() {
             draft.append_after(HeaderId::Via, HeaderId::RecordRoute, &value);
         } else {
             draft.prepend(HeaderId::RecordRoute, &value);
         }
-        let (inside, outside) = (
-            self.address_of(crossing.listener_in, &snapshot),
-            self.address_of(crossing.listener_out, &snapshot),
-        );
         if inside != outside {
             value.clear();
             rewrite::write_record_route(&mut value, b"", outside);

@@ -88,12 +88,13 @@ impl Border {
         self.stored_index = index;
         let timers = generation.snapshot.peer(branch.peer).timers.without_failover();
         let key = |timer| TimerKey::Cancel(id, number as u8, timer);
+        let reliable = generation.snapshot.transport(branch.hop.listener).is_reliable();
         let client = NonInviteClientTransaction::new(
             timers,
-            false,
+            reliable,
             &mut Arm { wheel: &mut self.wheel, now: scope.now.time, key },
         );
-        scope.out.send(branch.listener, branch.destination, &sent);
+        scope.out.send(branch.hop, &sent);
         self.shard_in(&generation, branch.peer).request(Way::Sent, Method::Cancel);
         branch.cancel = Some(CancelBranch { client, sent: sent.into_boxed_slice() });
     }

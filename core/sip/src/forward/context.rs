@@ -1,6 +1,5 @@
 //! What is kept of a request from its arrival to its end: the server transaction, the decision, the branches.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arrayvec::ArrayString;
@@ -9,10 +8,11 @@ use smallvec::SmallVec;
 use crate::border::Generation;
 use crate::decide::Target;
 use crate::event::Attempt;
+use crate::flow::Flow;
 use crate::input::EnumOutcome;
 use crate::message::Method;
 use crate::reason::Reason;
-use crate::snapshot::{Direction, EnumIndex, ListenerIndex, PeerIndex};
+use crate::snapshot::{Direction, EnumIndex, PeerIndex};
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::transaction::{
@@ -52,10 +52,9 @@ pub(crate) struct RequestContext {
 /// How it came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    pub(crate) listener: ListenerIndex,
-    pub(crate) source: SocketAddr,
+    pub(crate) flow: Flow,
     /// Where responses go (RFC 3261 §18.2.2, RFC 3581 §4).
-    pub(crate) reply_to: SocketAddr,
+    pub(crate) reply_to: Flow,
     pub(crate) time: Time,
     pub(crate) unix_ms: u64,
 }
@@ -101,7 +100,7 @@ pub(crate) struct Decision {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DialogRoute {
     pub(crate) downstream: PeerIndex,
-    pub(crate) destination: SocketAddr,
+    pub(crate) hop: Flow,
     /// How many Route values at the top are ours.
     pub(crate) own_routes: usize,
 }
@@ -110,8 +109,8 @@ pub(crate) struct DialogRoute {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) peer: PeerIndex,
-    pub(crate) listener: ListenerIndex,
-    pub(crate) destination: SocketAddr,
+    /// Where it was sent; the ACK of a failure and the CANCEL go the same way (RFC 3263 §4).
+    pub(crate) hop: Flow,
     pub(crate) client: Client,
     /// The request as sent: retransmissions, the ACK and the CANCEL come from it.
     pub(crate) sent: Box<[u8]>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayString;
 
-use crate::border::{Border, Scope, TimerKey};
+use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::decide::{
     self, Asked, CachedAnswer, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped, number_kind,
 };
@@ -60,7 +60,7 @@ impl Border {
                 }
                 Verdict::Route { rule, choice } => {
                     context.decision.rule = Some(rule.to_owned());
-                    choose_targets(context, snapshot, choice);
+                    self.choose_targets(context, &generation, choice);
                     return self.forward_next(id, context, message, scope);
                 }
                 Verdict::Reject { rule, reason, status, phrase } => {
@@ -70,6 +70,15 @@ impl Border {
                 Verdict::NoRoute => return Err(Rejection::new(no_route_reason(context))),
             }
         }
+    }
+
+    fn choose_targets(&self, context: &mut RequestContext, generation: &Generation, choice: &RouteChoice) {
+        let hash = context.key.0 as u64; // keyed, and different for each transaction
+        let decision = &mut context.decision;
+        decision.next_target = 0;
+        decide::target_set(choice, |peer| self.targets_of(generation, peer), hash, &mut decision.targets);
+        decision.attempts_left = choice.attempts_max;
+        decision.failover_statuses = choice.failover_statuses.iter().copied().collect();
     }
 
     fn look_up(
@@ -134,7 +143,7 @@ impl Border {
     }
 
     pub(crate) fn on_answer(&mut self, answer: Answer, scope: &mut Scope<'_>) {
-        let AnswerBody::Enum { outcome, class, candidates, ttl_ms } = answer.body;
+        let AnswerBody::Enum { outcome, class, candidates, ttl_ms } = answer.body else { return };
         let Some((body, waiters)) = self.questions.answer(answer.id) else {
             self.statistics().questions_late.one();
             return;
@@ -142,9 +151,10 @@ impl Border {
         self.statistics().questions_answered.one();
         let cached = CachedAnswer { outcome, class, candidates };
         if ttl_ms > 0 {
-            let QuestionBody::Enum { service, number } = &body;
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
-            self.answers.put(service, number, cached.clone(), scope.now.time, expires);
+            if let QuestionBody::Enum { service, number } = &body {
+                self.answers.put(service, number, cached.clone(), scope.now.time, expires);
+            }
         }
         self.resume(waiters, &cached, scope);
     }
@@ -190,16 +200,6 @@ fn evaluate<'s>(snapshot: &'s Snapshot, context: &RequestContext, scope: &mut Sc
         enum_outcome: context.decision.enum_outcome,
     };
     snapshot.routes.evaluate(context.decision.next_rule, &facts, &mut scope.out.trace)
-}
-
-fn choose_targets(context: &mut RequestContext, snapshot: &Snapshot, choice: &RouteChoice) {
-    let hash = context.key.0 as u64; // keyed, and different for each transaction
-    let decision = &mut context.decision;
-    decision.targets.clear();
-    decision.next_target = 0;
-    decide::target_set(choice, snapshot, hash, &mut decision.targets);
-    decision.attempts_left = choice.attempts_max;
-    decision.failover_statuses = choice.failover_statuses.iter().copied().collect();
 }
 
 /// The number, if it may be asked for: global, long enough (ENUM-04), and not yet looked up elsewhere (ENUM-06).

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::border::{Border, BranchId, Generation, Received, Scope};
+use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
 use crate::reason::Reason;
 use crate::rewrite::{Ticket, peer_tag};
 use crate::screen::Rejection;
-use crate::snapshot::PeerIndex;
+use crate::snapshot::{PeerIndex, Transport};
 use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
@@ -63,16 +64,17 @@ impl Border {
             let found = peers(&self.generation).ok_or_else(|| Rejection::new(Reason::Unreachable))?;
             (Arc::clone(&self.generation), found)
         };
-        let destination = next_hop(&generation, downstream, message, routes.count)
+        let hop = self
+            .next_hop(&generation, downstream, message, routes.count)
             .ok_or_else(|| Rejection::new(Reason::Unreachable))?;
         scope.step(
             Stage::Decide,
             Some(&generation.snapshot.peer(downstream).id),
             "token",
-            || format!("dialog continues to {destination}"),
+            || format!("dialog continues to {}", hop.remote),
             Some("RFC 3261 §16.4"),
         );
-        Ok((generation, upstream, DialogRoute { downstream, destination, own_routes: routes.count }))
+        Ok((generation, upstream, DialogRoute { downstream, hop, own_routes: routes.count }))
     }
 
     pub(super) fn forward_in_dialog(
@@ -86,7 +88,7 @@ impl Border {
         if context.method() == Method::Bye {
             self.end_call(message, context.upstream, route.downstream, &context.generation, scope);
         }
-        self.start_branch(id, context, Some(message), route.downstream, route.destination, scope);
+        self.start_branch(id, context, Some(message), route.downstream, route.hop, scope);
         Ok(())
     }
 
@@ -108,14 +110,13 @@ impl Border {
         };
         let loop_hash = self.loop_hash(message, request);
         let branch = message.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
-        let listener_out = generation.snapshot.peer(route.downstream).listener;
         let crossing = Crossing {
             generation: &generation,
             upstream,
             downstream: route.downstream,
-            source: received.source,
-            listener_in: received.listener,
-            listener_out,
+            source: received.flow.remote,
+            listener_in: received.flow.listener,
+            listener_out: route.hop.listener,
             own_routes: route.own_routes,
             request_uri: None,
             is_initial: false,
@@ -128,11 +129,51 @@ impl Border {
             Stage::Forward,
             None,
             "sent",
-            || format!("ACK to {}", route.destination),
+            || format!("ACK to {}", route.hop.remote),
             Some("RFC 3261 §16.11"),
         );
-        scope.out.send(listener_out, route.destination, &bytes);
+        scope.out.send(route.hop, &bytes);
         self.shard_in(&generation, route.downstream).request(Way::Sent, Method::Ack);
+    }
+
+    /// The next Route, else the Request-URI, if it is an address of that peer; else the first of the peer's targets.
+    ///
+    /// A Contact or Record-Route is what the far side wrote: it must not be able to aim our messages at anybody else, and a
+    /// host name in it would take a question, which requests inside dialogs never wait for. Nor can one be reached whose
+    /// address family and transport no listener of the peer has.
+    fn next_hop(
+        &self,
+        generation: &Generation,
+        downstream: PeerIndex,
+        message: &Message<'_>,
+        own_routes: usize,
+    ) -> Option<Flow> {
+        let snapshot = &generation.snapshot;
+        let peer = Some(peer_tag(&snapshot.peer(downstream).id));
+        let targets = self.targets_of(generation, downstream);
+        let route = message
+            .values(HeaderId::Route)
+            .nth(own_routes)
+            .and_then(|value| NameAddr::parse(value.value).ok());
+        let uri = match route {
+            Some(route) => Uri::parse(route.uri).ok(),
+            None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
+        };
+        let literal = uri.and_then(|uri| {
+            let transport = match uri.params.value(b"transport") {
+                Some(name) => Transport::from_name(name)?,
+                None => Transport::Udp,
+            };
+            let remote = SocketAddr::new(uri.host_is_ip()?, uri.port.unwrap_or(transport.default_port()));
+            let listener = snapshot.listener_towards(downstream, transport, remote)?;
+            let is_of_peer = snapshot.sources.find(remote.ip()) == Some(downstream)
+                || targets.iter().any(|target| target.address.ip() == remote.ip());
+            is_of_peer.then_some(Flow { listener, remote, connection: None, peer })
+        });
+        literal.or_else(|| {
+            let first = targets.iter().min_by_key(|target| target.priority)?;
+            Some(Flow { listener: first.listener, remote: first.address, connection: None, peer })
+        })
     }
 }
 
@@ -146,38 +187,4 @@ fn other_side(ticket: &Ticket, sender: u32, message: &Message<'_>) -> Option<u32
         (false, true) => Some(ticket.upstream_peer),
         (false, false) => None,
     }
-}
-
-/// The next Route, else the Request-URI, if it is an address of that peer; else the first of the peer's targets.
-///
-/// A Contact or Record-Route is what the far side wrote: it must not be able to aim our datagrams at anybody else, and a
-/// host name in it would take a question, which requests inside dialogs never wait for. Nor can one of the other address
-/// family be reached from the listener that faces the peer.
-fn next_hop(
-    generation: &Generation,
-    downstream: PeerIndex,
-    message: &Message<'_>,
-    own_routes: usize,
-) -> Option<SocketAddr> {
-    let route =
-        message.values(HeaderId::Route).nth(own_routes).and_then(|value| NameAddr::parse(value.value).ok());
-    let uri = match route {
-        Some(route) => Uri::parse(route.uri).ok(),
-        None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
-    };
-    let snapshot = &generation.snapshot;
-    let peer = snapshot.peer(downstream);
-    let targets = &peer.targets;
-    let is_reachable = |address: &SocketAddr| {
-        let listener = snapshot.listeners.get(peer.listener.at());
-        listener.is_none_or(|listener| listener.address.is_ipv4() == address.is_ipv4())
-    };
-    let literal = uri.and_then(|uri| Some(SocketAddr::new(uri.host_is_ip()?, uri.port.unwrap_or(5060))));
-    literal
-        .filter(is_reachable)
-        .filter(|address| {
-            snapshot.sources.find(address.ip()) == Some(downstream)
-                || targets.iter().any(|target| target.address.ip() == address.ip())
-        })
-        .or_else(|| targets.iter().min_by_key(|target| target.priority).map(|target| target.address))
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{Arrival, CallPlaces, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
+use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, NameAddr, RequestLine, Uri};
 use crate::parse;
 use crate::reason::Reason;
@@ -37,7 +38,7 @@ impl Border {
             Stage::Admit,
             Some(&snapshot.peer(peer).id),
             "admitted",
-            || format!("source {}", received.source.ip()),
+            || format!("source {}", received.flow.remote.ip()),
             None,
         );
         if let Err(fault) = parse::check(message, &snapshot.limits) {
@@ -116,8 +117,9 @@ impl Border {
     ) {
         let tag = self.to_tag(message);
         let method = message.request().map_or(Method::Other(b""), |request| request.method);
-        scope.out.send_with(received.listener, reply_to(message, received.source), |arena| {
-            rewrite::write_response(message, status, phrase, tag.as_bytes(), received.source, headers, arena);
+        let source = received.flow.remote;
+        scope.out.send_with(self.reply_to(message, received.flow), |arena| {
+            rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, arena);
         });
         match received.peer {
             Some(peer) => self.peer_shard(peer).response(Way::Sent, method, status),
@@ -245,10 +247,11 @@ impl Border {
         let timers = self.generation.snapshot.peer(upstream).timers;
         let mut arm =
             Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
+        let reliable = self.generation.snapshot.transport(received.flow.listener).is_reliable();
         let server = if request.method == Method::Invite {
-            Server::Invite(InviteServerTransaction::new(timers, false, &mut arm))
+            Server::Invite(InviteServerTransaction::new(timers, reliable, &mut arm))
         } else {
-            Server::NonInvite(NonInviteServerTransaction::new(timers, false, &mut arm))
+            Server::NonInvite(NonInviteServerTransaction::new(timers, reliable, &mut arm))
         };
         RequestContext {
             generation: std::sync::Arc::clone(&self.generation),
@@ -256,9 +259,8 @@ impl Border {
             server,
             request: message.bytes().into(),
             arrival: Arrival {
-                listener: received.listener,
-                source: received.source,
-                reply_to: reply_to(message, received.source),
+                flow: received.flow,
+                reply_to: self.reply_to(message, received.flow),
                 time: scope.now.time,
                 unix_ms: scope.now.unix_ms,
             },
@@ -356,6 +358,20 @@ impl Border {
         self.hasher.hash128(&parts) as u32
     }
 
+    /// Where the answer goes. Over a connection: back on it, and should it be gone, to a new one to the sent-by port. As a
+    /// datagram: to the source port if `rport` was asked for, else to the sent-by port (RFC 3261 §18.2.2, RFC 3581 §4).
+    /// `maddr` is not honoured: we serve no multicast, and it would let a sender aim our answers (LOC-40).
+    pub(crate) fn reply_to(&self, message: &Message<'_>, flow: Flow) -> Flow {
+        let transport = self.generation.snapshot.transport(flow.listener);
+        let remote = match message.top_via() {
+            Ok(via) if transport.is_reliable() || via.rport().is_none() => {
+                SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(transport.default_port()))
+            }
+            _ => flow.remote,
+        };
+        Flow { remote, ..flow }
+    }
+
     /// Which of the topmost Route values are ours, and what their token says.
     pub(crate) fn own_routes(&self, message: &Message<'_>) -> OwnRoutes {
         let mut routes = OwnRoutes::default();
@@ -405,15 +421,6 @@ pub(crate) struct OwnRoutes {
     pub(crate) count: usize,
     pub(crate) has_orig: bool,
     pub(crate) ticket: Option<Result<rewrite::Ticket, rewrite::TokenError>>,
-}
-
-/// Where the answer goes: source port if `rport` was asked for, else the sent-by port (RFC 3261 §18.2.2, RFC 3581 §4).
-/// `maddr` is not honoured: we serve no multicast, and it would let a sender aim our answers (LOC-40).
-pub(crate) fn reply_to(message: &Message<'_>, source: SocketAddr) -> SocketAddr {
-    match message.top_via() {
-        Ok(via) if via.rport().is_none() => SocketAddr::new(source.ip(), via.port.unwrap_or(5060)),
-        _ => source,
-    }
 }
 
 pub(crate) fn is_initial(message: &Message<'_>) -> bool {

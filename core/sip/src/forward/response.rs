@@ -114,7 +114,7 @@ impl Border {
         let Some(branch) = context.branches.get(usize::from(number)) else { return };
         let mut index = std::mem::take(&mut self.stored_index);
         if let Ok(sent) = parse::parse_kept(&branch.sent, &mut index) {
-            scope.out.send_with(branch.listener, branch.destination, |arena| {
+            scope.out.send_with(branch.hop, |arena| {
                 rewrite::write_ack(&sent, response, arena);
             });
             self.shard_in(&context.generation, branch.peer).request(Way::Sent, Method::Ack);
@@ -227,7 +227,7 @@ impl Border {
             Stage::Forward,
             None,
             "failed",
-            || format!("{}: {}", branch.destination, reason.id()),
+            || format!("{}: {}", branch.hop.remote, reason.id()),
             Some(reason.entry().clause),
         );
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
@@ -335,7 +335,7 @@ impl Border {
         self.with_context(branch.slot, scope, |border, context, scope| {
             let Some(own) = context.branches.get_mut(usize::from(branch.number)) else { return };
             let effect = match &mut own.client {
-                _ if own.destination != destination => ClientEffect::Nothing,
+                _ if own.hop.remote != destination => ClientEffect::Nothing,
                 Client::Invite(machine) => machine.on_transport_error(),
                 Client::NonInvite(machine) => machine.on_transport_error(),
             };

@@ -29,7 +29,7 @@ impl Border {
         self.write_own(context, message, 100, "Trying", &[], scope);
         let method = context.method();
         self.peer_shard_of(context).response(Way::Sent, method, 100);
-        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+        scope.out.send(context.arrival.reply_to, &context.last_sent);
     }
 
     pub(crate) fn resend_last(&mut self, context: &RequestContext, scope: &mut Scope<'_>) {
@@ -37,7 +37,7 @@ impl Border {
             return;
         }
         self.peer_shard_of(context).retransmission(Way::Sent);
-        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+        scope.out.send(context.arrival.reply_to, &context.last_sent);
     }
 
     /// Refuses, or fails, a request that has a context; ends it with its record.
@@ -113,7 +113,7 @@ impl Border {
     ) {
         let mut out = std::mem::take(&mut context.last_sent);
         out.clear();
-        let source = context.arrival.source;
+        let source = context.arrival.flow.remote;
         if let Some(message) = message {
             let tag = self.to_tag(message);
             rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, &mut out);
@@ -131,7 +131,7 @@ impl Border {
 
     fn send_written(&self, context: &RequestContext, status: u16, scope: &mut Scope<'_>) {
         self.peer_shard_of(context).response(Way::Sent, context.method(), status);
-        scope.out.send(context.arrival.listener, context.arrival.reply_to, &context.last_sent);
+        scope.out.send(context.arrival.reply_to, &context.last_sent);
     }
 
     /// The To tag of our own answers: the same for the same request, so that a stateless answer can be repeated.
@@ -212,10 +212,10 @@ impl Border {
             Stage::Forward,
             None,
             "passed",
-            || format!("{status} to {}", context.arrival.reply_to),
+            || format!("{status} to {}", context.arrival.reply_to.remote),
             Some("RFC 3261 §16.7"),
         );
-        scope.out.send(context.arrival.listener, context.arrival.reply_to, &bytes);
+        scope.out.send(context.arrival.reply_to, &bytes);
         // A 2xx to an INVITE is repeated by the far side, not by us (RFC 6026 §7.1).
         context.last_sent =
             if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };

@@ -6,15 +6,22 @@ use super::draft::Draft;
 use super::text::{split_first, split_param, write_address, write_clean, write_ip, write_line, write_number};
 use crate::message::{HeaderId, Message, Method, Via};
 use crate::parse::scan;
+use crate::snapshot::Transport;
 
 /// What a request of our own may still travel.
 const MAX_FORWARDS: &[u8] = b"70";
 
-/// Appends the value of our Via: `SIP/2.0/UDP host:port;rport;branch=...` (PX-12, PX-50).
-pub fn via_value(out: &mut Vec<u8>, address: SocketAddr, branch: &[u8]) {
-    out.extend_from_slice(b"SIP/2.0/UDP ");
+/// Appends the value of our Via: `SIP/2.0/UDP host:port;rport;branch=...` (PX-12, PX-50). A response comes back on the
+/// connection that the request left on, so `rport` stands only where there is none.
+pub fn via_value(out: &mut Vec<u8>, transport: Transport, address: SocketAddr, branch: &[u8]) {
+    out.extend_from_slice(b"SIP/2.0/");
+    out.extend_from_slice(transport.via_name());
+    out.push(b' ');
     write_address(address, out);
-    out.extend_from_slice(b";rport;branch=");
+    if !transport.is_reliable() {
+        out.extend_from_slice(b";rport");
+    }
+    out.extend_from_slice(b";branch=");
     out.extend_from_slice(branch);
 }
 
@@ -129,12 +136,14 @@ mod tests {
 
     #[test]
     fn our_via_asks_for_rport() {
-        for (address, expected) in [
-            ("127.0.0.1:5060", "SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKx"),
-            ("[::1]:5061", "SIP/2.0/UDP [::1]:5061;rport;branch=z9hG4bKx"),
+        for (transport, address, expected) in [
+            (Transport::Udp, "127.0.0.1:5060", "SIP/2.0/UDP 127.0.0.1:5060;rport;branch=z9hG4bKx"),
+            (Transport::Udp, "[::1]:5061", "SIP/2.0/UDP [::1]:5061;rport;branch=z9hG4bKx"),
+            (Transport::Tcp, "127.0.0.1:5060", "SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKx"),
+            (Transport::Tls, "[::1]:5061", "SIP/2.0/TLS [::1]:5061;branch=z9hG4bKx"),
         ] {
             let mut out = Vec::new();
-            via_value(&mut out, address.parse().unwrap(), b"z9hG4bKx");
+            via_value(&mut out, transport, address.parse().unwrap(), b"z9hG4bKx");
             assert_eq!(text(&out), expected);
             assert!(Via::parse(&out).is_ok());
         }

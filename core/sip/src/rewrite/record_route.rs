@@ -4,15 +4,21 @@ use std::net::SocketAddr;
 
 use super::text::write_address;
 use crate::message::{Uri, UriKind};
+use crate::snapshot::Transport;
 
 /// Appends `<sip:TOKEN@host:port;lr>`; with an empty token, `<sip:host:port;lr>`, for the second one of a pair (RFC 5658).
-pub fn write_uri(out: &mut Vec<u8>, token: &[u8], address: SocketAddr) {
+/// The transport stands in it unless it is UDP, since inside a dialog nobody asks the DNS for it.
+pub fn write_uri(out: &mut Vec<u8>, token: &[u8], (transport, address): (Transport, SocketAddr)) {
     out.extend_from_slice(b"<sip:");
     if !token.is_empty() {
         out.extend_from_slice(token);
         out.push(b'@');
     }
     write_address(address, out);
+    if transport != Transport::Udp {
+        out.extend_from_slice(b";transport=");
+        out.extend_from_slice(transport.name().as_bytes());
+    }
     out.extend_from_slice(b";lr>");
 }
 
@@ -31,13 +37,15 @@ mod tests {
 
     #[test]
     fn the_token_is_read_from_the_uri_that_holds_it() {
-        for (address, token, expected) in [
-            ("127.0.0.1:5060", &b"abc"[..], "<sip:abc@127.0.0.1:5060;lr>"),
-            ("[2001:db8::1]:5061", b"abc", "<sip:abc@[2001:db8::1]:5061;lr>"),
-            ("127.0.0.1:5060", b"", "<sip:127.0.0.1:5060;lr>"),
+        for (transport, address, token, expected) in [
+            (Transport::Udp, "127.0.0.1:5060", &b"abc"[..], "<sip:abc@127.0.0.1:5060;lr>"),
+            (Transport::Udp, "[2001:db8::1]:5061", b"abc", "<sip:abc@[2001:db8::1]:5061;lr>"),
+            (Transport::Udp, "127.0.0.1:5060", b"", "<sip:127.0.0.1:5060;lr>"),
+            (Transport::Tcp, "127.0.0.1:5060", b"abc", "<sip:abc@127.0.0.1:5060;transport=tcp;lr>"),
+            (Transport::Tls, "127.0.0.1:5061", b"", "<sip:127.0.0.1:5061;transport=tls;lr>"),
         ] {
             let mut out = Vec::new();
-            write_uri(&mut out, token, address.parse().unwrap());
+            write_uri(&mut out, token, (transport, address.parse().unwrap()));
             assert_eq!(String::from_utf8_lossy(&out), expected);
             let uri = Uri::parse(NameAddr::parse(&out).unwrap().uri).unwrap();
             assert_eq!(token_of(&uri).unwrap_or_default(), token);

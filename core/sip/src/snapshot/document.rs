@@ -24,6 +24,8 @@ pub struct Document {
     #[serde(default)]
     pub unknown_source: UnknownSource,
     pub keys: Vec<Key>,
+    #[serde(default)]
+    pub tls: Vec<TlsIdentity>,
     pub listeners: Vec<Listener>,
     pub agreements: Vec<Agreement>,
     #[serde(default)]
@@ -61,6 +63,14 @@ pub struct Limits {
     pub answers_max: usize,
     /// An answered call without a session timer is closed by the audit after this long.
     pub call_duration_ms_max: u64,
+    /// Connections of all peers together, half-open ones included.
+    pub connections_max: usize,
+    /// Bytes that may wait to be written to one connection; one that reads slower is closed.
+    pub connection_queue_bytes_max: usize,
+    /// A connection on which nothing passed for this long is closed.
+    pub connection_idle_ms_max: u64,
+    /// How long connecting, a TLS handshake, and the arrival of one message may each take.
+    pub connection_step_ms_max: u64,
 }
 
 impl Default for Limits {
@@ -77,6 +87,10 @@ impl Default for Limits {
             questions_max: 8_192,
             answers_max: 200_000,
             call_duration_ms_max: 12 * 3600 * 1000,
+            connections_max: 10_000,
+            connection_queue_bytes_max: 1 << 20,
+            connection_idle_ms_max: 600_000,
+            connection_step_ms_max: 10_000,
         }
     }
 }
@@ -144,11 +158,53 @@ pub enum Side {
 }
 
 /// How messages travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// RFC 3261 §18 over UDP.
+    #[default]
     Udp,
+    /// RFC 3261 §18 over TCP.
+    Tcp,
+    /// RFC 3261 §26 over TLS, with certificates on both sides (TS 33.203 §6.5).
+    Tls,
+}
+
+impl Transport {
+    /// Returns the name used in Via (RFC 3261 §20.42).
+    pub const fn via_name(self) -> &'static [u8] {
+        match self {
+            Self::Udp => b"UDP",
+            Self::Tcp => b"TCP",
+            Self::Tls => b"TLS",
+        }
+    }
+
+    /// Returns the value of a `transport` parameter (RFC 3261 §19.1.1), which is also that of metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// Finds the transport that a `transport` parameter names.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::Udp, Self::Tcp, Self::Tls]
+            .into_iter()
+            .find(|transport| transport.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Does it deliver whole and in order, or say that it does not? Then no request is sent twice (RFC 3261 §17.1.1.1).
+    pub const fn is_reliable(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
+
+    /// The port that stands for none (RFC 3261 §19.1.2).
+    pub const fn default_port(self) -> u16 {
+        if matches!(self, Self::Tls) { 5061 } else { 5060 }
+    }
 }
 
 /// A socket on which the border receives and from which it sends.
@@ -164,6 +220,44 @@ pub struct Listener {
     /// Address written into Via and Record-Route; the bound one unless set.
     #[serde(default)]
     pub advertised: Option<SocketAddr>,
+    /// Differentiated services code point of what it sends (RFC 2474); the system's default unless set.
+    #[serde(default)]
+    pub dscp: Option<u8>,
+    /// Id of the certificate that it shows; a TLS listener has one.
+    #[serde(default)]
+    pub tls: Option<String>,
+}
+
+/// A certificate of ours with its key.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TlsIdentity {
+    pub id: String,
+    /// The chain as PEM, our own certificate first.
+    pub certificates: String,
+    /// The private key as PEM (PKCS#8, PKCS#1 or SEC1).
+    pub private_key: String,
+}
+
+impl std::fmt::Debug for TlsIdentity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "TlsIdentity {{ id: {}, private_key: *** }}", self.id)
+    }
+}
+
+/// How a peer proves who it is (RFC 5922, TS 33.203 §6.5).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PeerTls {
+    /// SIP domains that its certificate may name, as SAN URI (`sip:` and the domain) or else SAN DNS.
+    pub identities: Vec<String>,
+    /// The authorities that its chain must lead to, as PEM: those of this peer and no others.
+    pub authorities: String,
+    /// Revocation lists as PEM; empty when none are used.
+    #[serde(default)]
+    pub revocations: String,
 }
 
 /// Another SIP network element: our own core, or the other operator.
@@ -174,25 +268,47 @@ pub struct Peer {
     pub id: String,
     pub side: Side,
     pub agreement: String,
-    /// The listener from which requests to this peer leave.
-    pub listener: String,
+    /// The listeners from which requests to this peer leave, at most one for each transport and address family.
+    pub listeners: Vec<String>,
     /// Source networks, `address/length`.
     pub sources: Vec<String>,
+    /// Where requests are sent; empty for a peer that is located.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// How its targets are found when they are not listed here.
+    #[serde(default)]
+    pub location: Option<Location>,
+    /// How it proves who it is; a peer that talks TLS has this.
+    #[serde(default)]
+    pub tls: Option<PeerTls>,
     #[serde(default)]
     pub limits: PeerLimits,
     #[serde(default)]
     pub timers: Option<Timers>,
 }
 
+/// How the targets of a peer are found (RFC 3263).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Location {
+    /// The control plane looks its domain up and hands the targets in ([`TargetSet`](crate::input::TargetSet)).
+    Domain,
+    /// The host of each Request-URI is asked for (EX-22).
+    RequestUri {
+        /// After this long the host counts as unknown.
+        deadline_ms: u64,
+    },
+}
+
 /// Where requests to a peer are sent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Target {
     pub id: String,
     pub address: SocketAddr,
+    #[serde(default)]
+    pub transport: Transport,
     /// Lower is tried first.
     #[serde(default)]
     pub priority: u16,
@@ -216,6 +332,8 @@ pub struct PeerLimits {
     pub burst: Option<u32>,
     /// Calls in progress towards the peer and from it together; `None` = no limit.
     pub calls_max: Option<u32>,
+    /// Connections to the peer and from it together; `None` = only the node's limit.
+    pub connections_max: Option<u32>,
 }
 
 /// What the two operators agreed on (TS 29.165 Annex C).
@@ -235,6 +353,12 @@ pub struct Agreement {
     pub body_bytes_max: Option<usize>,
     #[serde(default)]
     pub header_bytes_max: Option<usize>,
+    /// A longer request goes by TCP instead of UDP, where the peer has a listener for it (GEN-09, RFC 3261 §18.1.1).
+    #[serde(default = "datagram_default")]
+    pub datagram_bytes_max: Option<usize>,
+    /// May requests to the peer leave on connections that it opened (RFC 5923)?
+    #[serde(default)]
+    pub connection_reuse: bool,
     #[serde(default)]
     pub charging: Charging,
     /// Ids of rule sets for messages received from the peer, in order.
@@ -246,6 +370,11 @@ pub struct Agreement {
     /// May our reason stand in a Reason header of responses to this peer?
     #[serde(default)]
     pub reason_header: bool,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the default of an optional field
+fn datagram_default() -> Option<usize> {
+    Some(1_300)
 }
 
 /// P-Charging-Vector towards the peer (TS 24.229 §4.5.4, CH-01 to CH-09).

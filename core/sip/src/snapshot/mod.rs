@@ -7,11 +7,12 @@ pub mod document;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-pub use document::{Direction, Limits, Side, Transport, UnknownSource};
+pub use document::{Direction, Limits, Location, Side, Transport, UnknownSource};
 
 use crate::admit::SourceTable;
 use crate::decide::RouteTable;
@@ -95,6 +96,8 @@ pub struct Names {
     pub agreements: HashMap<String, usize, FixedState>,
     /// Header rule sets by id.
     pub rule_sets: HashMap<String, RuleSetIndex, FixedState>,
+    /// Certificates of ours by id, as positions.
+    pub tls: HashMap<String, usize, FixedState>,
     /// ENUM services by id.
     pub enums: HashMap<String, EnumIndex, FixedState>,
 }
@@ -124,6 +127,7 @@ pub struct Snapshot {
     pub limits: Limits,
     pub unknown_source: UnknownSource,
     pub keys: KeyRing,
+    pub tls: Vec<document::TlsIdentity>,
     pub listeners: Vec<Listener>,
     pub peers: Vec<Peer>,
     pub agreements: Vec<Agreement>,
@@ -142,6 +146,21 @@ pub struct Listener {
     pub transport: Transport,
     pub address: SocketAddr,
     pub advertised: Option<SocketAddr>,
+    pub dscp: Option<u8>,
+    /// Position in [`Snapshot::tls`].
+    pub tls: Option<usize>,
+}
+
+/// See [`document::Target`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Target {
+    pub id: String,
+    pub address: SocketAddr,
+    pub priority: u16,
+    pub weight: u16,
+    /// The listener of the peer that has the target's transport and address family.
+    pub listener: ListenerIndex,
 }
 
 /// See [`document::Peer`].
@@ -152,8 +171,11 @@ pub struct Peer {
     pub side: Side,
     /// Position in [`Snapshot::agreements`].
     pub agreement: usize,
-    pub listener: ListenerIndex,
-    pub targets: Vec<document::Target>,
+    /// At most one for each transport and address family.
+    pub listeners: Vec<ListenerIndex>,
+    pub targets: Arc<[Arc<Target>]>,
+    pub location: Option<Location>,
+    pub tls: Option<document::PeerTls>,
     pub limits: document::PeerLimits,
     pub timers: TimerValues,
 }
@@ -180,6 +202,8 @@ pub struct Agreement {
     pub option_tags: Vec<String>,
     pub body_bytes_max: Option<usize>,
     pub header_bytes_max: Option<usize>,
+    pub datagram_bytes_max: Option<usize>,
+    pub connection_reuse: bool,
     pub charging: document::Charging,
     pub received_rules: Vec<RuleSetIndex>,
     pub sent_rules: Vec<RuleSetIndex>,
@@ -219,11 +243,17 @@ impl Snapshot {
             .map(|(at, agreement)| resolve_agreement(at, agreement, &names))
             .collect::<Result<_, _>>()?;
         let sources = SourceTable::compile(&document.peers)?;
+        let listeners = document
+            .listeners
+            .into_iter()
+            .enumerate()
+            .map(|(at, listener)| resolve_listener(at, listener, &names))
+            .collect::<Result<Vec<_>, _>>()?;
         let peers = document
             .peers
             .into_iter()
             .enumerate()
-            .map(|(at, peer)| resolve_peer(at, peer, document.timers, &names))
+            .map(|(at, peer)| resolve_peer(at, peer, document.timers, &names, &listeners))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             generation: document.generation,
@@ -231,7 +261,8 @@ impl Snapshot {
             limits,
             unknown_source: document.unknown_source,
             keys: KeyRing::compile(&document.keys)?,
-            listeners: document.listeners.into_iter().map(resolve_listener).collect(),
+            tls: document.tls,
+            listeners,
             peers,
             agreements,
             header_rules: document.header_rules.iter().map(HeaderRules::compile).collect::<Result<_, _>>()?,
@@ -244,6 +275,30 @@ impl Snapshot {
     /// The peer at *index*. Indices are only kept together with the snapshot they belong to.
     pub fn peer(&self, index: PeerIndex) -> &Peer {
         &self.peers[index.at()]
+    }
+
+    /// The listener from which *peer* is reached by *transport* at *address*: the one of its own with both.
+    pub fn listener_towards(
+        &self,
+        peer: PeerIndex,
+        transport: Transport,
+        address: SocketAddr,
+    ) -> Option<ListenerIndex> {
+        find_listener(&self.peer(peer).listeners, &self.listeners, transport, address)
+    }
+
+    /// Resolves targets that the control plane located; those that no listener of the peer can reach are left out.
+    pub fn located(&self, peer: PeerIndex, targets: &[document::Target]) -> Arc<[Arc<Target>]> {
+        let resolve = |target: &document::Target| {
+            let listener = self.listener_towards(peer, target.transport, target.address)?;
+            Some(Arc::new(resolve_target(target, listener)))
+        };
+        targets.iter().filter_map(resolve).collect()
+    }
+
+    /// The transport of a listener.
+    pub fn transport(&self, listener: ListenerIndex) -> Transport {
+        self.listeners.get(listener.at()).map_or(Transport::Udp, |listener| listener.transport)
     }
 
     /// The agreement with the peer at *index*.
@@ -279,6 +334,7 @@ fn names(document: &document::Document) -> Result<Names, SnapshotError> {
             document.agreements.iter().map(|agreement| &agreement.id),
             usize::from,
         )?,
+        tls: table("tls", document.tls.iter().map(|identity| &identity.id), usize::from)?,
         rule_sets: table("header_rules", document.header_rules.iter().map(|set| &set.id), RuleSetIndex)?,
         enums: table("enums", document.enums.iter().map(|service| &service.id), EnumIndex)?,
     })
@@ -306,13 +362,54 @@ fn check_limits(limits: Limits) -> Result<Limits, SnapshotError> {
     Ok(limits)
 }
 
-fn resolve_listener(listener: document::Listener) -> Listener {
-    Listener {
+fn resolve_listener(
+    at: usize,
+    listener: document::Listener,
+    names: &Names,
+) -> Result<Listener, SnapshotError> {
+    let place = format!("listeners[{at}].tls");
+    let tls = match (&listener.tls, listener.transport) {
+        (Some(id), Transport::Tls) => Some(Names::find(&names.tls, id, "certificate", &place)?),
+        (None, Transport::Tls) => {
+            return Err(SnapshotError::value(place, "missing: a TLS listener shows a certificate"));
+        }
+        (Some(_), _) => return Err(SnapshotError::value(place, "only a TLS listener has a certificate")),
+        (None, _) => None,
+    };
+    if listener.dscp.is_some_and(|dscp| dscp > 63) {
+        return Err(SnapshotError::value(format!("listeners[{at}].dscp"), "at most 63"));
+    }
+    Ok(Listener {
         id: listener.id,
         side: listener.side,
         transport: listener.transport,
         address: listener.address,
         advertised: listener.advertised,
+        dscp: listener.dscp,
+        tls,
+    })
+}
+
+fn find_listener(
+    of_peer: &[ListenerIndex],
+    listeners: &[Listener],
+    transport: Transport,
+    address: SocketAddr,
+) -> Option<ListenerIndex> {
+    of_peer.iter().copied().find(|index| {
+        listeners.get(index.at()).is_some_and(|listener| {
+            listener.transport == transport && listener.address.is_ipv4() == address.is_ipv4()
+        })
+    })
+}
+
+fn resolve_target(target: &document::Target, listener: ListenerIndex) -> Target {
+    Target {
+        id: target.id.clone(),
+        address: target.address,
+        priority: target.priority,
+        weight: target.weight,
+        listener,
     }
 }
 
@@ -345,6 +442,8 @@ fn resolve_agreement(
         option_tags: agreement.option_tags.clone(),
         body_bytes_max: agreement.body_bytes_max,
         header_bytes_max: agreement.header_bytes_max,
+        datagram_bytes_max: agreement.datagram_bytes_max,
+        connection_reuse: agreement.connection_reuse,
         charging: agreement.charging.clone(),
         received_rules: rule_sets("received_rules", &agreement.received_rules)?,
         sent_rules: rule_sets("sent_rules", &agreement.sent_rules)?,
@@ -357,15 +456,54 @@ fn resolve_peer(
     peer: document::Peer,
     timers: document::Timers,
     names: &Names,
+    listeners: &[Listener],
 ) -> Result<Peer, SnapshotError> {
     let place = |key: &str| format!("peers[{at}].{key}");
+    let own = resolve_peer_listeners(&peer, names, listeners, &place)?;
+    let mut targets = Vec::with_capacity(peer.targets.len());
+    for (number, target) in peer.targets.iter().enumerate() {
+        let listener = find_listener(&own, listeners, target.transport, target.address).ok_or_else(|| {
+            let family = if target.address.is_ipv4() { "IPv4" } else { "IPv6" };
+            let problem = format!("no listener of the peer is {} over {family}", target.transport.name());
+            SnapshotError::value(place(&format!("targets[{number}]")), problem)
+        })?;
+        targets.push(Arc::new(resolve_target(target, listener)));
+    }
     Ok(Peer {
         agreement: Names::find(&names.agreements, &peer.agreement, "agreement", &place("agreement"))?,
-        listener: Names::find(&names.listeners, &peer.listener, "listener", &place("listener"))?,
+        listeners: own,
         timers: TimerValues::from(peer.timers.unwrap_or(timers)),
         id: peer.id,
         side: peer.side,
-        targets: peer.targets,
+        targets: targets.into(),
+        location: peer.location,
+        tls: peer.tls,
         limits: peer.limits,
     })
+}
+
+fn resolve_peer_listeners(
+    peer: &document::Peer,
+    names: &Names,
+    listeners: &[Listener],
+    place: &impl Fn(&str) -> String,
+) -> Result<Vec<ListenerIndex>, SnapshotError> {
+    let mut own: Vec<ListenerIndex> = Vec::with_capacity(peer.listeners.len());
+    for (number, id) in peer.listeners.iter().enumerate() {
+        let place = place(&format!("listeners[{number}]"));
+        let index = Names::find(&names.listeners, id, "listener", &place)?;
+        let Some(listener) = listeners.get(index.at()) else { continue };
+        if find_listener(&own, listeners, listener.transport, listener.address).is_some() {
+            let problem = "another listener of the peer has the same transport and address family";
+            return Err(SnapshotError::value(place, problem));
+        }
+        if listener.transport == Transport::Tls && peer.tls.is_none() {
+            return Err(SnapshotError::value(place, "a peer that talks TLS needs a tls section of its own"));
+        }
+        own.push(index);
+    }
+    if own.is_empty() {
+        return Err(SnapshotError::value(place("listeners"), "at least one"));
+    }
+    Ok(own)
 }

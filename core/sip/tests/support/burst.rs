@@ -17,9 +17,9 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use ibcf_sip::Input;
 use ibcf_sip::input::EnumOutcome;
 use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::{Flow, Input};
 use serde_json::json;
 
 use super::heap::live;
@@ -256,7 +256,7 @@ impl Burst {
         let is_home = side == A;
         let (listener, source): (ListenerIndex, SocketAddr) =
             if is_home { (HOME, self.sides[0]) } else { (PEER, self.sides[1]) };
-        self.handle(Input::Datagram { listener, source, bytes: text.as_bytes() })
+        self.handle(Input::Message { flow: Flow::datagram(listener, source), bytes: text.as_bytes() })
     }
 
     fn handle(&mut self, input: Input<'_>) -> Vec<Sent> {

@@ -16,7 +16,7 @@ use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome};
 use ibcf_sip::output::Question;
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, BorderConfig, Input, Now, Outputs, Snapshot, Time};
+use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Snapshot, Time};
 use serde_json::{Value, json};
 
 pub const HOME: ListenerIndex = ListenerIndex(0);
@@ -97,11 +97,11 @@ pub fn policy() -> Value {
              "body_bytes_max": 4000, "charging": {"orig_ioi": "a.example"}},
         ],
         "peers": [
-            {"id": "carrier_a", "side": "home", "agreement": "home", "listener": "home_udp", "sources": ["192.0.2.10/32"],
+            {"id": "carrier_a", "side": "home", "agreement": "home", "listeners": ["home_udp"], "sources": ["192.0.2.10/32"],
              "targets": [{"id": "a1", "address": A}]},
-            {"id": "carrier_b", "side": "peer", "agreement": "peering", "listener": "peer_udp", "sources": ["198.51.100.20/32"],
+            {"id": "carrier_b", "side": "peer", "agreement": "peering", "listeners": ["peer_udp"], "sources": ["198.51.100.20/32"],
              "targets": [{"id": "b1", "address": B}]},
-            {"id": "carrier_c", "side": "peer", "agreement": "peering", "listener": "peer_udp", "sources": ["203.0.113.30/32"],
+            {"id": "carrier_c", "side": "peer", "agreement": "peering", "listeners": ["peer_udp"], "sources": ["203.0.113.30/32"],
              "targets": [{"id": "c1", "address": C}]},
         ],
         "enums": [{"id": "carrier_enum", "deadline_ms": 2000, "digits_min": 7}],
@@ -155,7 +155,7 @@ impl World {
         self.out
             .sends()
             .iter()
-            .map(|send| Sent { listener: send.listener, to: send.destination, text: text(send) })
+            .map(|send| Sent { listener: send.flow.listener, to: send.flow.remote, text: text(send) })
             .collect()
     }
 
@@ -167,7 +167,13 @@ impl World {
     /// The same with bytes that need not be text.
     pub fn receive_bytes(&mut self, source: &str, bytes: &[u8]) -> Vec<Sent> {
         let listener = if source == A || source == STRANGER { HOME } else { PEER };
-        self.handle(Input::Datagram { listener, source: source.parse().expect("an address"), bytes })
+        self.receive_on(listener, source, bytes)
+    }
+
+    /// A datagram comes in from *source* on *listener*.
+    pub fn receive_on(&mut self, listener: ListenerIndex, source: &str, bytes: &[u8]) -> Vec<Sent> {
+        let flow = Flow::datagram(listener, source.parse().expect("an address"));
+        self.handle(Input::Message { flow, bytes })
     }
 
     /// Lets *millis* pass, timer by timer.
