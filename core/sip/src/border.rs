@@ -83,6 +83,8 @@ pub struct Border {
     index: HeaderIndex,
     pub(crate) stored_index: HeaderIndex,
     pub(crate) scratch: DraftScratch,
+    /// For what is written before it is known how long it is.
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// The moment and the outputs that every stage gets handed on.
@@ -145,6 +147,7 @@ impl Border {
             index: HeaderIndex::default(),
             stored_index: HeaderIndex::default(),
             scratch: DraftScratch::default(),
+            buffer: Vec::new(),
         };
         border.publish();
         border

@@ -161,6 +161,7 @@ impl Border {
             hop,
             client,
             sent: sent.into_boxed_slice(),
+            is_outline: false,
             cancel: None,
             has_final: false,
             is_abandoned: false,

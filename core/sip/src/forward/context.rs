@@ -112,8 +112,10 @@ pub(crate) struct Branch {
     /// Where it was sent; the ACK of a failure and the CANCEL go the same way (RFC 3263 §4).
     pub(crate) hop: Flow,
     pub(crate) client: Client,
-    /// The request as sent: retransmissions, the ACK and the CANCEL come from it.
+    /// The request as sent: retransmissions, the ACK and the CANCEL come from it. Of an INVITE that was answered
+    /// provisionally only what the ACK and the CANCEL are made of, for it is never sent again; of one with a 2xx nothing.
     pub(crate) sent: Box<[u8]>,
+    pub(crate) is_outline: bool,
     pub(crate) cancel: Option<CancelBranch>,
     pub(crate) has_final: bool,
     /// Cancelled, and never heard of again.

@@ -80,6 +80,9 @@ impl Border {
             Client::Invite(machine) => machine.on_response(status, &mut arm),
             Client::NonInvite(machine) => machine.on_response(status, &mut arm),
         };
+        if effect == ClientEffect::Pass && context.is_invite() {
+            self.shorten_sent(context, number, status);
+        }
         match effect {
             ClientEffect::Pass if status < 200 => {
                 self.on_provisional(id, context, number, message, status, scope);
@@ -94,6 +97,25 @@ impl Border {
                 self.count_received_again(context, number);
             }
             _ => self.count_received_again(context, number),
+        }
+    }
+
+    /// An INVITE that was answered is not sent again (RFC 3261 §17.1.1.2): it may ring for minutes, so what its ACK and
+    /// CANCEL need is kept and the rest is not.
+    fn shorten_sent(&mut self, context: &mut RequestContext, number: u8, status: u16) {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        if status >= 200 {
+            branch.sent = Box::default();
+        } else if !std::mem::replace(&mut branch.is_outline, true) {
+            let mut index = std::mem::take(&mut self.stored_index);
+            if let Ok(sent) = parse::parse_kept(&branch.sent, &mut index) {
+                let mut outline = std::mem::take(&mut self.buffer);
+                outline.clear();
+                rewrite::write_outline(&sent, &mut outline);
+                branch.sent = outline.as_slice().into();
+                self.buffer = outline;
+            }
+            self.stored_index = index;
         }
     }
 

@@ -82,6 +82,11 @@ pub fn write_cancel(invite_sent: &Message<'_>, reason: Option<&[u8]>, out: &mut 
     write_request(Method::Cancel, invite_sent, invite_sent, reason, out);
 }
 
+/// Appends what of the INVITE that we sent its ACK and CANCEL are made of, as an INVITE: of the Vias only ours, no body.
+pub fn write_outline(invite_sent: &Message<'_>, out: &mut Vec<u8>) {
+    write_request(Method::Invite, invite_sent, invite_sent, None, out);
+}
+
 /// One Via, ours; Route, From, Call-ID and the number of `CSeq` as in the INVITE; To as in *to_from*.
 fn write_request(
     method: Method<'_>,
@@ -213,6 +218,25 @@ CALL-ID: x@a\r\n\
 CSeq: 314 ACK\r\n\
 Content-Length: 0\r\n\r\n";
         assert_eq!(text(&out), expected);
+    }
+
+    #[test]
+    fn ack_and_cancel_are_the_same_from_the_outline() {
+        let response = b"SIP/2.0 486 Busy\r\nVia: SIP/2.0/UDP 127.0.0.1:5070\r\nFrom: <sip:other>\r\n\
+To: <tel:+441632960083>;tag=callee\r\nCall-ID: y\r\nCSeq: 9 INVITE\r\n\r\n";
+        let made_of = |invite: &Message<'_>| {
+            let (mut ack, mut cancel) = (Vec::new(), Vec::new());
+            with_message(response, |response| write_ack(invite, &response, &mut ack));
+            write_cancel(invite, Some(b"SIP;cause=200"), &mut cancel);
+            (text(&ack), text(&cancel))
+        };
+        let mut outline = Vec::new();
+        let whole = with_message(INVITE, |invite| {
+            write_outline(&invite, &mut outline);
+            made_of(&invite)
+        });
+        assert!(!text(&outline).contains("core.a.example"), "only our own Via is needed");
+        assert_eq!(with_message(&outline, |outline| made_of(&outline)), whole);
     }
 
     #[test]
