@@ -15,6 +15,16 @@ from tests.system.support.flow import Stage, stage
 Change = Callable[[Document], None]
 SetStage = Callable[..., Stage]
 
+NETWORKS = pytest.StashKey[str]()
+"""Where the networks of this run were: namespaces or loopback addresses."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what this machine let us use: the same test means more in namespaces than on loopback."""
+    kind = terminalreporter.config.stash.get(NETWORKS, None)
+    if kind is not None:
+        terminalreporter.write_line(f"IMS cores ran in {kind}")
+
 
 @pytest.fixture(scope="session")
 def parts() -> None:

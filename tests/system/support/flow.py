@@ -57,9 +57,11 @@ class Stage:
         options = [*limits(calls, timeout_s), *load(number, calls=calls, rate=rate, pause_ms=pause_ms), target]
         return self.play(scenario, options, address=address or origin.address)
 
-    def play(self, scenario: str, options: list[str], *, address: str, port: int | None = None) -> sipp.Sipp:
+    def play(
+        self, scenario: str, options: list[str], *, address: str, port: int | None = None, prefix: tuple[str, ...] = ()
+    ) -> sipp.Sipp:
         """Start SIPp with options of the test's own; it ends with the stage."""
-        process = sipp.start(scenario, options, address=address, port=port, folder=self.folder)
+        process = sipp.start(scenario, options, address=address, port=port, folder=self.folder, prefix=prefix)
         self._ends.callback(process.stop)
         return process
 

@@ -4,7 +4,8 @@ import socket
 import sys
 from pathlib import Path
 
-TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
+LISTENING = "0A"
+"""State of a TCP socket that takes connections, as /proc writes it."""
 
 
 def family(address: str) -> socket.AddressFamily:
@@ -38,12 +39,21 @@ def host_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def is_bound(address: str, port: int) -> bool:
-    """Tell whether a UDP socket of this machine is bound to *port* of *address*, or of every address."""
+def is_bound(address: str, port: int, *, transport: str = "udp", pid: int | None = None) -> bool:
+    """Tell whether a socket of this machine receives on *port* of *address*, or of every address.
+
+    With *pid* the sockets are those that this process can see: it may live in a network namespace of its own.
+    """
     packed = socket.inet_pton(family(address), address)
     # /proc shows each group of four bytes as one number of the machine's byte order
     words = b"".join(packed[at : at + 4][:: -1 if sys.byteorder == "little" else 1] for at in range(0, len(packed), 4))
     ours = {f"{words.hex().upper()}:{port:04X}", f"{'0' * len(words) * 2}:{port:04X}"}
-    return any(
-        line.split()[1] in ours for table in TABLES if table.exists() for line in table.read_text().splitlines()[1:]
-    )
+    folder = Path("/proc") / str(pid or "self") / "net"
+    for table in (folder / transport, folder / f"{transport}6"):
+        try:
+            rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        except OSError:
+            continue  # no IPv6 here, or the process has ended
+        if any(row[1] in ours and (transport == "udp" or row[3] == LISTENING) for row in rows):
+            return True
+    return False

@@ -32,8 +32,17 @@ class Tally:
 class Sipp:
     """One running SIPp."""
 
-    def __init__(self, scenario: str, arguments: list[str], *, address: str, port: int, folder: Path) -> None:
-        """Start the scenario with the source address and port given."""
+    def __init__(
+        self,
+        scenario: str,
+        arguments: list[str],
+        *,
+        address: str,
+        port: int,
+        folder: Path,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        """Start the scenario with the source address and port given; *prefix* runs it in another namespace."""
         found = program()
         if found is None:
             raise ChildError("sipp is not installed: apt-get install sip-tester")
@@ -45,7 +54,7 @@ class Sipp:
         self._statistics = folder / f"{stem}.csv"
         self._errors = folder / f"{stem}.errors"
         self._messages = folder / f"{stem}.messages"
-        command = [found, "-sf", str(self.scenario), "-i", address, "-p", str(port), "-bind_local", "-nostdin"]
+        command = [*prefix, found, "-sf", str(self.scenario), "-i", address, "-p", str(port), "-bind_local", "-nostdin"]
         command += ["-trace_stat", "-stf", str(self._statistics), "-trace_err", "-error_file", str(self._errors)]
         command += ["-trace_msg", "-message_file", str(self._messages), *arguments]
         # SIPp draws its screens with ncurses, which refuses to start without a terminal type
@@ -54,7 +63,7 @@ class Sipp:
     def wait_bound(self) -> None:
         """Return when the process can be sent to."""
         wait_until(
-            lambda: is_bound(self.address, self.port) or self.child.code is not None,
+            lambda: is_bound(self.address, self.port, pid=self.child.pid) or self.child.code is not None,
             deadline_s=10,
             what=f"{self.name} has bound port {self.port}",
         )
@@ -91,11 +100,19 @@ class Sipp:
         self.child.stop()
 
 
-def start(scenario: str, arguments: list[str], *, address: str, folder: Path, port: int | None = None) -> Sipp:
+def start(
+    scenario: str,
+    arguments: list[str],
+    *,
+    address: str,
+    folder: Path,
+    port: int | None = None,
+    prefix: tuple[str, ...] = (),
+) -> Sipp:
     """Start SIPp on *port*, or on one that the system chooses, and wait until it can be sent to."""
     for attempt in range(TRIES):
         chosen = port or free_port(address)
-        sipp = Sipp(scenario, arguments, address=address, port=chosen, folder=folder)
+        sipp = Sipp(scenario, arguments, address=address, port=chosen, folder=folder, prefix=prefix)
         try:
             sipp.wait_bound()
         except ChildError:
