@@ -10,12 +10,14 @@
 
 mod call_id;
 mod check;
+mod framing;
 mod headers;
 pub(crate) mod scan;
 mod start_line;
 
 pub use call_id::call_id_of;
 pub use check::{Fault, check};
+pub use framing::{Frame, Framer, PONG};
 
 use crate::message::{HeaderId, HeaderIndex, Message};
 use crate::reason::Reason;
