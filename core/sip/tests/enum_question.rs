@@ -134,3 +134,21 @@ fn the_second_candidate_is_tried_when_the_first_fails() {
     }
     assert_eq!(invite.start(), "INVITE sip:+441632960083@a.example SIP/2.0");
 }
+
+#[test]
+fn a_uri_that_may_be_no_request_uri_is_no_answer() {
+    // RFC 3261 §19.1.1 table 1: headers in a Request-URI would become headers of the request at a careless next hop.
+    for unusable in ["sip:bob@b.example?Route=%3Csip:x%3E", "sip:", "mailto:bob@b.example", "bob"] {
+        let mut world = World::new();
+        world.receive(A, &request("INVITE", NUMBER, "e9", 1, "", &[], ""));
+        let sent = world.answer(EnumOutcome::Found, &[unusable], 60_000);
+        let invite = only(&sent, "INVITE").clone();
+        assert_eq!((invite.to, invite.start()), (C.parse().unwrap(), &*format!("INVITE {NUMBER} SIP/2.0")));
+        world.receive(C, &respond(&invite, "486 Busy Here", "tc", &[]));
+        assert_eq!(world.records()[0].enum_class.as_deref(), Some("NO_USABLE_RECORD"));
+        let mut world = World::new();
+        world.receive(A, &request("INVITE", NUMBER, "e10", 1, "", &[], ""));
+        let sent = world.answer(EnumOutcome::Found, &[unusable, FOUND], 60_000);
+        assert_eq!(only(&sent, "INVITE").start(), format!("INVITE {FOUND} SIP/2.0"));
+    }
+}

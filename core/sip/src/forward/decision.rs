@@ -9,11 +9,11 @@ use crate::decide::{
     self, Asked, CachedAnswer, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped, number_kind,
 };
 use crate::input::{Answer, AnswerBody, EnumOutcome};
-use crate::message::{Message, Uri};
+use crate::message::{Message, Uri, UriKind};
 use crate::output::{QuestionBody, QuestionId};
 use crate::reason::Reason;
 use crate::screen::Rejection;
-use crate::snapshot::{EnumIndex, Snapshot};
+use crate::snapshot::{EnumIndex, Limits, Snapshot};
 use crate::time::Time;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
@@ -22,6 +22,8 @@ use super::RequestContext;
 
 /// Why no answer is known, for the record, when the deadline passed (ENUM-46).
 const CLASS_DEADLINE: &str = "TIMEOUT";
+/// An answer came, and nothing in it may become a Request-URI.
+const CLASS_UNUSABLE: &str = "NO_USABLE_RECORD";
 /// Too many questions are open: the number was not asked for.
 const CLASS_OVERLOAD: &str = "OVERLOAD";
 
@@ -149,7 +151,7 @@ impl Border {
             return;
         };
         self.statistics().questions_answered.one();
-        let cached = CachedAnswer { outcome, class, candidates };
+        let cached = usable(CachedAnswer { outcome, class, candidates }, &self.generation.snapshot.limits);
         if ttl_ms > 0 {
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
             if let QuestionBody::Enum { service, number } = &body {
@@ -212,6 +214,25 @@ fn askable(context: &RequestContext, digits_min: u8) -> Result<ArrayString<17>, 
         return Err("npdi: the number was looked up before");
     }
     Ok(number)
+}
+
+/// Leaves what may become a Request-URI; with nothing left the answer is a no (ENUM-46, ENUM-47).
+///
+/// The DNS belongs to somebody else. Headers may not stand in a Request-URI (RFC 3261 §19.1.1 table 1): a next hop could take
+/// them for headers of the request.
+fn usable(mut answer: CachedAnswer, limits: &Limits) -> CachedAnswer {
+    if answer.outcome != EnumOutcome::Found {
+        return answer;
+    }
+    answer.candidates.retain(|uri| {
+        uri.len() <= limits.uri_bytes_max
+            && Uri::parse(uri.as_bytes()).is_ok_and(|uri| uri.kind != UriKind::Other && uri.headers.is_none())
+    });
+    if answer.candidates.is_empty() {
+        answer.outcome = EnumOutcome::NotFound;
+        CLASS_UNUSABLE.clone_into(&mut answer.class);
+    }
+    answer
 }
 
 fn no_answer(class: &str) -> CachedAnswer {
