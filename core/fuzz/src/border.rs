@@ -170,7 +170,7 @@ impl World {
     }
 
     fn look(&mut self, cause: &Cause<'_>) {
-        self.judge.on_outputs(&self.out, cause);
+        self.judge.on_outputs(&self.out, cause, self.now.time);
         for send in self.out.sends() {
             let bytes = self.out.bytes(send).to_vec();
             let kept = if bytes.starts_with(b"SIP/") { &mut self.responses } else { &mut self.requests };

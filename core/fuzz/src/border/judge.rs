@@ -7,14 +7,16 @@
 //! - When traffic stopped, no transaction, call, question or timer is left, and each INVITE that got a transaction its record.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ibcf_sip::event::{Event, RecordKind};
 use ibcf_sip::message::{HeaderId, HeaderIndex, Message, Method};
 use ibcf_sip::parse::{MESSAGE_BYTES_MAX, check, parse};
 use ibcf_sip::snapshot::Limits;
 use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, Outputs};
+use ibcf_sip::{Border, Outputs, Time};
 
 /// One message makes at most so many: all branches called off, each with what it waits for.
 const SENDS_MAX: usize = 24;
@@ -29,16 +31,28 @@ const GAUGES: [&str; 5] = [
 ];
 
 /// Why the border did something.
-#[derive(Debug)]
 pub(super) enum Cause<'a> {
     Message { bytes: &'a [u8], source: SocketAddr, has_begun: bool },
     Other,
 }
 
+impl fmt::Debug for Cause<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { bytes, source, has_begun } => {
+                write!(formatter, "from {source}, begun {has_begun}:\n{}", String::from_utf8_lossy(bytes))
+            }
+            Self::Other => formatter.write_str("no message"),
+        }
+    }
+}
+
 /// What was answered to one transaction.
 #[derive(Debug)]
 struct Answer {
+    /// A retransmission of this gets the same answer until then.
     request: Vec<u8>,
+    kept_until: Time,
     status: u16,
     bytes: Vec<u8>,
 }
@@ -56,7 +70,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn on_outputs(&mut self, out: &Outputs, cause: &Cause<'_>) {
+    pub(super) fn on_outputs(&mut self, out: &Outputs, cause: &Cause<'_>, now: Time) {
         let records = out.events.iter().filter(
             |event| matches!(event, Event::CallFinished(record) if record.record == RecordKind::Call),
         );
@@ -66,7 +80,7 @@ impl Judge {
             self.on_received(bytes, *source, *has_begun);
         }
         for send in out.sends() {
-            self.on_sent(out.bytes(send), send.flow.remote, cause);
+            self.on_sent(out.bytes(send), send.flow.remote, cause, now);
         }
     }
 
@@ -90,7 +104,7 @@ impl Judge {
         self.answers.values_mut().for_each(|answer| answer.request.clear());
     }
 
-    fn on_sent(&mut self, bytes: &[u8], destination: SocketAddr, cause: &Cause<'_>) {
+    fn on_sent(&mut self, bytes: &[u8], destination: SocketAddr, cause: &Cause<'_>, now: Time) {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return; // what no datagram holds: the socket refuses it
         }
@@ -108,14 +122,21 @@ impl Judge {
                     panic!("{fault}: {}", text());
                 }
                 if status.code >= 200 {
-                    self.on_final(&message, status.code, destination, cause);
+                    self.on_final(&message, status.code, destination, cause, now);
                 }
             }
         }
         self.index = index;
     }
 
-    fn on_final(&mut self, message: &Message<'_>, status: u16, destination: SocketAddr, cause: &Cause<'_>) {
+    fn on_final(
+        &mut self,
+        message: &Message<'_>,
+        status: u16,
+        destination: SocketAddr,
+        cause: &Cause<'_>,
+        now: Time,
+    ) {
         let Some(key) = key_of(message, destination) else { return };
         let is_invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         let (request, has_begun) = match cause {
@@ -126,12 +147,16 @@ impl Judge {
         };
         match self.answers.get(&key) {
             None if has_begun => {
-                self.answers.insert(key, Answer { request, status, bytes: message.bytes().to_vec() });
+                // The peer that is reached over IPv6 has a T1 of 100 ms.
+                let life = 64 * Duration::from_millis(if destination.is_ipv6() { 100 } else { 500 });
+                let bytes = message.bytes().to_vec();
+                self.answers.insert(key, Answer { request, kept_until: now + life, status, bytes });
             }
             // Refused without a transaction, or so before it got one: not the answer of one.
             None => {}
             Some(first) => {
-                let is_other_request = !request.is_empty() && first.request != request;
+                let is_other_request =
+                    !request.is_empty() && (first.request != request || first.kept_until <= now);
                 let is_allowed = first.bytes == message.bytes()
                     || (is_invite && first.status < 300 && status < 300)
                     || is_other_request;
@@ -168,7 +193,8 @@ impl Judge {
 }
 
 fn key_of(message: &Message<'_>, destination: SocketAddr) -> Option<Key> {
-    let via = message.top_via().ok()?.branch()?.to_vec();
+    let via = message.top_via().ok()?;
+    let via = [via.host, b" ", via.branch()?, &via.port.unwrap_or_default().to_be_bytes()].concat();
     let header = |id| message.first(id).map(|header| header.value.to_vec()).unwrap_or_default();
     Some((destination, [via, header(HeaderId::CSeq), header(HeaderId::CallId), header(HeaderId::From)]))
 }
