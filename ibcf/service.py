@@ -24,7 +24,6 @@ from ibcf.boundary import (
     EnumAnswer,
     EnumQuestion,
     Event,
-    LocateAnswer,
     LocateQuestion,
     MessageRefused,
     Question,
@@ -38,6 +37,7 @@ from ibcf.charging.writer import CdrWriter
 from ibcf.config import read
 from ibcf.dns.records import Class
 from ibcf.errors import ConfigError, IbcfError
+from ibcf.next_hops import NextHops
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
 from ibcf.observe import logs
@@ -166,6 +166,7 @@ class Service:
     _core: Core = field(init=False)
     _metrics: Metrics = field(init=False)
     _writer: CdrWriter[CallFinished] = field(init=False)
+    _next_hops: NextHops = field(init=False)
     _admin: AdminServer | None = None
     _node_address: str = ""
     _peers: dict[str, PeerFacts] = field(default_factory=dict)
@@ -206,6 +207,9 @@ class Service:
         asyncio.get_running_loop().add_reader(self._core.fileno(), self._on_ready)
         self._core.start()
         self._started = self.clock()
+        self._next_hops = NextHops(self._metrics, self._core.set_targets)
+        self._next_hops.switch(config)
+        await self._next_hops.first_answers()  # the core serves all others meanwhile
         self.health.state = State.SERVING
         await self._start_admin(config)
         logs.logger().info(
@@ -286,7 +290,12 @@ class Service:
             "uptime_s": round(self.clock() - self._started, 1),
             "listeners": [{"id": name, "address": address} for name, address in self._core.listeners()],
             "peers": [
-                {"id": peer.id, "side": peer.side, "targets": [str(target.address) for target in peer.targets]}
+                {
+                    "id": peer.id,
+                    "side": peer.side,
+                    "targets": [str(target.address) for target in peer.targets],
+                    **self._next_hops.targets_of(peer.id),
+                }
                 for peer in self._config.peers
             ],
             "enum": [{"id": name, "under_way": resolver.under_way} for name, resolver in self._resolvers.items()],
@@ -317,7 +326,7 @@ class Service:
 
     async def _answer(self, question: Question) -> None:
         if isinstance(question.body, LocateQuestion):
-            self._send(Answer(question.id, LocateAnswer()))
+            self._send(Answer(question.id, await self._next_hops.answer(question.body)))
             return
         service = question.body.service
         resolver = self._resolvers.get(service)
@@ -418,6 +427,7 @@ class Service:
         ):
             if before != after:
                 logs.logger().warning(logs.CONFIG_RESTART_NEEDED, section=name)
+        self._next_hops.switch(new)
         sections = {section.id: section for section in new.enum}
         kept = {section.id for section in old.enum if sections.get(section.id) == section}
         retired = [resolver for name, resolver in self._resolvers.items() if name not in kept]
@@ -499,6 +509,7 @@ class Service:
         await asyncio.gather(*self._tasks, *self._retiring, return_exceptions=True)
         for resolver in self._resolvers.values():
             await resolver.close()
+        await self._next_hops.close()
         await self._writer.stop()
         if self._admin is not None:
             await self._admin.stop()
@@ -512,5 +523,8 @@ class Service:
         writer = getattr(self, "_writer", None)
         if writer is not None:
             await writer.stop()
+        next_hops = getattr(self, "_next_hops", None)
+        if next_hops is not None:
+            await next_hops.close()
         for resolver in self._resolvers.values():
             await resolver.close()

@@ -210,9 +210,15 @@ def _nni(call: CallFinished, peers: Mapping[str, PeerFacts]) -> tuple[NniInforma
             session_direction="outbound" if outbound else "inbound",
             nni_type="non_roaming",
             relationship_mode="trusted" if facts.trusted else "non_trusted",
-            neighbour_node_address=facts.addresses.get(target) if target is not None else None,
+            neighbour_node_address=None if target is None else _address_of(target, facts),
         ),
     )
+
+
+def _address_of(target: str, facts: PeerFacts) -> str | None:
+    """The id of a target that was located is its address and transport, which no configured id can look like."""
+    address, is_located, _ = target.partition(";")
+    return address if is_located else facts.addresses.get(target)
 
 
 def _seconds(start_ms: int | None, end_ms: int | None) -> float | None:

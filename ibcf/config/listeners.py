@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -11,6 +11,7 @@ from ibcf.config.values import Address, BindAddress, HostPort, Id
 
 Side = Literal["home", "peer"]
 Transport = Literal["udp", "tcp", "tls"]
+TRANSPORTS = get_args(Transport)
 
 
 class Listener(Section):

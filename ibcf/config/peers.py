@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ibcf.config.listeners import Side, Transport
-from ibcf.config.section import Section
+from ibcf.config.section import Section, at_most_one
 from ibcf.config.timers import Timers
 from ibcf.config.tls import PeerTls
-from ibcf.config.values import Address, Cidr, Id, OneOrMany, Unique
+from ibcf.config.values import Address, Cidr, Domain, Id, OneOrMany, Unique
 
 Count = Annotated[int, Field(ge=1, le=4_294_967_295)]
 
@@ -66,9 +66,36 @@ class Peer(Section):
     """Networks that it sends from; those of two peers must not overlap."""
     targets: tuple[Target, ...] = ()
     """Where requests to it are sent."""
+    domain: Domain | None = None
+    """Instead of targets: the domain whose servers are looked up (RFC 3263), again and again as their TTL says."""
+    port: Annotated[int | None, Field(ge=1, le=65_535)] = None
+    """Port behind `domain`: then it is a host, and only its addresses are looked up."""
+    transport: Transport | None = None
+    """Transport of `domain`; what DNS offers and the listeners speak unless set."""
+    locate: Literal["request_uri"] | None = None
+    """Instead of targets: the servers of the host in each Request-URI are looked up (RFC 3263)."""
     limits: PeerLimits = Field(default_factory=PeerLimits)
     """What it may ask of us."""
     tls: PeerTls | None = None
     """How it proves who it is; a peer with a tls listener has this."""
     timers: Timers | None = None
     """Other timers than those of the node."""
+
+    @field_validator("port", "transport")
+    @classmethod
+    def check_behind_domain(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what belongs to a domain where there is none."""
+        if value is not None and "domain" in info.data and info.data["domain"] is None:
+            raise ValueError("means nothing without domain")
+        return value
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse two ways to find it."""
+        at_most_one(self, "targets", "domain", "locate")
+        return self
+
+    @property
+    def is_located(self) -> bool:
+        """Is it found by DNS?"""
+        return self.domain is not None or self.locate is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ibcf.boundary import decode_reasons
 from ibcf.config.fault import unknown
+from ibcf.config.listeners import TRANSPORTS
 from ibcf.config.tree import render
 from ibcf.config.values import HostPort, parse_bind_address, parse_network
 
@@ -151,14 +152,15 @@ def _address(value: object) -> HostPort | None:
 
 
 def _repeated_addresses(tree: Tree) -> Iterator[Fault]:
-    first: dict[HostPort, Path] = {}
+    first: dict[tuple[HostPort, bool], Path] = {}
     for path, value in tree.find("listeners", "*", "address"):
         place = _address(value)
         if place is None or place.port == 0:
             continue
-        if place in first:
-            yield tree.fault(path, f"{place} is bound by {render(first[place][:-1])} already")
-        first.setdefault(place, path)
+        key = (place, tree.get((*path[:-1], "transport")) == "udp")  # the ports of UDP and TCP are different ones
+        if key in first:
+            yield tree.fault(path, f"{place} is bound by {render(first[key][:-1])} already")
+        first.setdefault(key, path)
 
 
 def _wrong_listeners(tree: Tree) -> Iterator[Fault]:
@@ -171,6 +173,7 @@ def _wrong_listeners(tree: Tree) -> Iterator[Fault]:
         if isinstance(peer, dict):
             yield from _listeners_of_the_other_side(tree, path, peer, listeners)
             yield from _unreachable_targets(tree, path, peer, listeners)
+            yield from _unlocatable(tree, path, peer, listeners)
 
 
 def _names(peer: dict[str, object]) -> Iterator[tuple[Path, object]]:
@@ -213,6 +216,24 @@ def _unreachable_targets(
             ways = ", ".join(sorted(f"{transport} over IPv{version}" for transport, version in reached))
             problem = f"{wanted[0]} over IPv{wanted[1]}, but the listeners of the peer are {ways}"
             yield tree.fault((*path, "targets", at, "address"), problem)
+
+
+def _unlocatable(
+    tree: Tree, path: Path, peer: dict[str, object], listeners: dict[object, dict[str, object]]
+) -> Iterator[Fault]:
+    located = next((name for name in ("domain", "locate") if name in peer), None)
+    if located is None:
+        return
+    if tree.get(("locator",)) is None:
+        yield tree.fault((*path, located), "needs the section locator, which says where to look it up")
+    transport = peer.get("transport")
+    named = [name for _, name in _names(peer)]
+    if transport not in TRANSPORTS or not all(isinstance(name, str) and name in listeners for name in named):
+        return  # told elsewhere
+    spoken = {listeners[name].get("transport") for name in named}
+    if transport not in spoken:
+        ways = ", ".join(sorted(str(way) for way in spoken))
+        yield tree.fault((*path, "transport"), f"{transport}, but the listeners of the peer are {ways}")
 
 
 def known_reasons() -> Collection[str] | None:

@@ -11,6 +11,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
+def at_most_one(section: Section, *names: str) -> None:
+    """Raise a `ValueError` that names them if more than one of *names* is set."""
+    given = [name for name in names if getattr(section, name)]
+    if len(given) > 1:
+        *others, last = names
+        raise ValueError(f"has at most one of {', '.join(others)} and {last} (got {' and '.join(given)})")
+
+
 def exactly_one(section: Section, *names: str) -> str:
     """Return the one of *names* that is set, or raise a `ValueError` that lists them."""
     given = [name for name in names if getattr(section, name) is not None]

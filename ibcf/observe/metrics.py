@@ -5,6 +5,7 @@ Counters are exported, ratios are left to PromQL; labels come from bounded sets 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -108,6 +109,15 @@ class Metrics:
             ["service", "class"],
             registry=registry,
         )
+        self.locations = Counter(
+            "ibcf_locations",
+            "Locations of next hops (RFC 3263), by outcome; stale: an old answer served since DNS failed.",
+            ["result"],
+            registry=registry,
+        )
+        self.peer_targets = Gauge(
+            "ibcf_peer_targets", "Targets of a peer that is given as a domain.", ["peer"], registry=registry
+        )
         self.cdr_records = Counter(
             "ibcf_cdr_records", "Charging records, by what became of them.", ["sink", "result"], registry=registry
         )
@@ -124,6 +134,8 @@ class Metrics:
             "ibcf_events_unreadable", "Events of the core that could not be read.", registry=registry
         )
         registry.register(LogCollector())
+        for result in ("found", "not_found", "failed", "stale"):
+            self.locations.labels(result)
         for result in ("ok", "failed"):
             self.config_reloads.labels(result)
         for result in ("written", "lost"):
@@ -133,6 +145,11 @@ class Metrics:
         """Count one query."""
         self.dns_lookups.labels(kind, result).inc()
         self.dns_seconds.labels(kind).observe(seconds)
+
+    def forget_peer_targets(self, peer: str) -> None:
+        """Show a peer no more that went, or is not given as a domain any more."""
+        with contextlib.suppress(KeyError):
+            self.peer_targets.remove(peer)
 
     def watch_core(self, statistics: Callable[[], bytes]) -> None:
         """Add what the core counts."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ibcf.config.header_rules import HeaderRule, HeaderRuleSet
     from ibcf.config.limits import Limits
     from ibcf.config.listeners import Listener
+    from ibcf.config.locator import Locator
     from ibcf.config.peers import Peer
     from ibcf.config.routes import Match, Route
     from ibcf.config.timers import Timers
@@ -107,7 +108,7 @@ def document(config: Config, *, generation: int = 1) -> dict[str, Any]:
         "listeners": [_listener(listener) for listener in config.listeners],
         "agreements": [_agreement(agreement) for agreement in config.agreements],
         "header_rules": [_rule_set(rule_set) for rule_set in config.header_rules],
-        "peers": [_peer(peer, config.timers) for peer in config.peers],
+        "peers": [_peer(peer, config.timers, config.locator) for peer in config.peers],
         "enums": [
             {
                 "id": service.id,
@@ -225,7 +226,15 @@ def _rule(rule: HeaderRule) -> dict[str, Any]:
     return {"id": rule.id, "messages": rule.on, "methods": rule.methods, "header": header, "action": action}
 
 
-def _peer(peer: Peer, node: Timers) -> dict[str, Any]:
+def _location(peer: Peer, locator: Locator | None) -> dict[str, Any] | None:
+    if peer.domain is not None:
+        return {"kind": "domain"}
+    if peer.locate is not None and locator is not None:
+        return {"kind": peer.locate, "deadline_ms": milliseconds(locator.deadline)}
+    return None
+
+
+def _peer(peer: Peer, node: Timers, locator: Locator | None) -> dict[str, Any]:
     timers = None
     if peer.timers is not None:
         # What the peer leaves out is as in the section of the node, not as in RFC 3261.
@@ -247,6 +256,7 @@ def _peer(peer: Peer, node: Timers) -> dict[str, Any]:
             }
             for target in peer.targets
         ],
+        "location": _location(peer, locator),
         "tls": None if peer.tls is None else _peer_tls(peer.tls),
         "limits": {
             "requests_per_second": peer.limits.requests_per_second,

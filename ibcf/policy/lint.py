@@ -57,7 +57,7 @@ def _peers(config: Config) -> Iterator[Finding]:
         lacking = [name for name in ("requests_per_second", "calls_max") if getattr(limits, name) is None]
         if lacking:
             yield ("peers", at, "limits"), f'peer "{peer.id}" has no {" and no ".join(lacking)}: it may take everything'
-        if not peer.targets and peer.id in routed:
+        if not peer.targets and not peer.is_located and peer.id in routed:
             yield ("peers", at, "targets"), f'peer "{peer.id}" has no targets, but routes send to it'
 
 

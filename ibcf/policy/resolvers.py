@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from ibcf.config.values import milliseconds
 from ibcf.numbering.enum_lookup import EnumResolver, EnumSettings
 from ibcf.numbering.naptr import Rules
+from ibcf.routing.location import VERSION_OF_FAMILY, Destination, Preferences
 from ibcf.routing.locator import LocatorSettings
+from ibcf.routing.watcher import PeerDomain
 
 if TYPE_CHECKING:
     from ibcf.config import Config
     from ibcf.config.enum_services import EnumService
     from ibcf.config.locator import Locator
+    from ibcf.config.peers import Peer
 
 
 def enum_settings(service: EnumService) -> EnumSettings:
@@ -55,3 +58,24 @@ def locator_settings(section: Locator) -> LocatorSettings:
         names_max=section.names_max,
         families=section.families,
     )
+
+
+def peer_preferences(config: Config, peer: Peer) -> Preferences:
+    """Return what the listeners of *peer* can speak: transports in their order, families as the locator prefers."""
+    listeners = {listener.id: listener for listener in config.listeners}
+    own = [listeners[name] for name in peer.listeners]
+    versions = {listener.address.address.version for listener in own}
+    preferred = () if config.locator is None else config.locator.families
+    return Preferences(
+        transports=tuple(dict.fromkeys(listener.transport for listener in own)),
+        families=tuple(family for family in preferred if VERSION_OF_FAMILY[family] in versions),
+    )
+
+
+def peer_domains(config: Config) -> list[PeerDomain]:
+    """Return the peers that are given as a domain."""
+    return [
+        PeerDomain(peer.id, Destination(peer.domain, peer.port, peer.transport), peer_preferences(config, peer))
+        for peer in config.peers
+        if peer.domain is not None
+    ]

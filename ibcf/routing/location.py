@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ibcf.dns.records import Class, Host, Naptr, RecordSet, Srv
 from ibcf.routing.transports import TRANSPORTS, Transport
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Kind = Literal["NAPTR", "SRV", "A", "AAAA"]
 Family = Literal["ipv4", "ipv6"]
 Outcome = Literal["found", "not_found", "failed"]
+VERSION_OF_FAMILY: Final[dict[Family, int]] = {"ipv4": 4, "ipv6": 6}
+FAMILY_OF_VERSION: Final = {version: family for family, version in VERSION_OF_FAMILY.items()}
 Answer = RecordSet[Naptr] | RecordSet[Srv] | RecordSet[Host]
 
 

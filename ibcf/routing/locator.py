@@ -107,8 +107,6 @@ class Locator:
     source: LocationSource
     observe: LookupObserver = _ignore
     clock: Callable[[], float] = time.monotonic
-    stale_served: int = 0
-    """How often an old answer stood in for one that DNS did not give."""
     _under_way: dict[_Key, asyncio.Task[Located]] = field(default_factory=dict)
     _good: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUERIES_MAX))
@@ -224,7 +222,6 @@ class Locator:
                 if now - kept.at > self.settings.stale_max_ms / 1000:
                     del self._good[key]
                     return located
-                self.stale_served += 1
                 why = f"{located.class_}{f' ({located.detail})' if located.detail else ''}"
                 detail = f"{why}; the answer of {now - kept.at:.0f} s ago stays in use"
                 return replace(kept.located, ttl_ms=STALE_TTL_MS, is_stale=True, steps=located.steps, detail=detail)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from ibcf.routing.location import Family, Target
+from ibcf.routing.location import FAMILY_OF_VERSION, Family, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 TARGETS_MAX: Final = 32
 """Of one result; Timer B leaves time for a handful."""
 WEIGHT_MAX: Final = 65_535
-
-FAMILY_OF_VERSION: Final[dict[int, Family]] = {4: "ipv4", 6: "ipv6"}
 
 
 @dataclass(frozen=True, slots=True)

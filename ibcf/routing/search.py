@@ -21,8 +21,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ibcf.dns.records import Class, Host, Naptr, RecordSet, Srv, is_not_found
-from ibcf.routing.location import Answer, Destination, Judgement, Kind, Located, Preferences, Query, Step, Target
-from ibcf.routing.ranking import FAMILY_OF_VERSION, Server, ranked
+from ibcf.routing.location import (
+    FAMILY_OF_VERSION,
+    Answer,
+    Destination,
+    Judgement,
+    Kind,
+    Located,
+    Preferences,
+    Query,
+    Step,
+    Target,
+)
+from ibcf.routing.ranking import Server, ranked
 from ibcf.routing.transports import BY_SERVICE, NAMINGS, Transport, asked_for, default, is_sip_service, usable
 
 if TYPE_CHECKING:

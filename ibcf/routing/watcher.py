@@ -71,7 +71,6 @@ class Watcher:
     locate: Locate
     push: Push
     observe: WatchObserver
-    stale_max_s: float
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
@@ -81,8 +80,11 @@ class Watcher:
     _pusher: asyncio.Task[None] | None = None
     """A task of its own, so that sets cross in order even when the watch that gave one ends meanwhile."""
 
-    def watch(self, domains: Iterable[PeerDomain]) -> None:
-        """Watch these peers from now on, and no others; one that is watched already goes on as it is."""
+    def watch(self, domains: Iterable[PeerDomain], *, stale_max_s: float) -> None:
+        """Watch these peers from now on, and no others; one that is watched already goes on as it is.
+
+        What was known of each stays in use for *stale_max_s* while DNS fails.
+        """
         wanted = {domain.peer: domain for domain in domains}
         for peer, watched in list(self._peers.items()):
             if wanted.get(peer) != watched.domain:
@@ -91,8 +93,10 @@ class Watcher:
                 if watched.task is not None:
                     watched.task.cancel()
         for peer, domain in wanted.items():
-            if peer not in self._peers:
-                watched = _Watched(domain, Watch(self.stale_max_s))
+            if peer in self._peers:
+                self._peers[peer].watch.stale_max_s = stale_max_s
+            else:
+                watched = _Watched(domain, Watch(stale_max_s))
                 self._peers[peer] = watched
                 watched.task = asyncio.create_task(self._keep_located(watched), name=f"watch {peer}")
 

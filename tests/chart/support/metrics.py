@@ -14,6 +14,7 @@ COUNTERS = {
     "ibcf_core_panics_total",
     "ibcf_dns_lookups_total",
     "ibcf_enum_resolutions_total",
+    "ibcf_locations_total",
     "ibcf_parse_errors_total",
     "ibcf_questions_total",
     "ibcf_queue_dropped_total",
@@ -31,6 +32,7 @@ GAUGES = {
     "ibcf_cdr_queue_records",
     "ibcf_config_generation",
     "ibcf_drain_state",
+    "ibcf_peer_targets",
     "ibcf_transactions_active",
 }
 HISTOGRAMS = {"ibcf_call_setup_delay_seconds", "ibcf_question_seconds"}

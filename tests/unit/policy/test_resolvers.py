@@ -4,8 +4,11 @@ from pathlib import Path
 import pytest
 
 from ibcf.config import loader, read, read_text
-from ibcf.policy.resolvers import enum_settings, locator_settings, open_resolvers
+from ibcf.policy.compile import document
+from ibcf.policy.resolvers import enum_settings, locator_settings, open_resolvers, peer_domains, peer_preferences
+from ibcf.routing.location import Destination, Preferences
 from ibcf.routing.locator import LocatorSettings
+from ibcf.routing.watcher import PeerDomain
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
 
 DEMO = Path(__file__).parents[3] / "policies" / "demo.yaml"
@@ -42,6 +45,37 @@ def test_the_locator_section_becomes_the_settings_of_the_locator() -> None:
     settings = locator_settings(section)
     expected = LocatorSettings(("127.0.0.1:53", "[::1]:5353"), timeout_ms=250, tries=1, stale_max_ms=3_600_000)
     assert settings == replace(expected, families=("ipv4",))
+
+
+def test_a_peer_is_located_for_what_its_listeners_speak() -> None:
+    """Transports in the order of the peer's listeners, families in that of the locator, as far as there are both."""
+    text = {
+        "locator": 'locator: {servers: "127.0.0.1:53", families: [ipv6, ipv4]}\n',
+        "listeners": """\
+listeners:
+  - {id: home_udp, side: home, transport: udp, address: "127.0.0.1:5060"}
+  - {id: peer_udp, side: peer, transport: udp, address: "127.0.0.1:5070"}
+  - {id: peer_tcp, side: peer, transport: tcp, address: "127.0.0.1:5070"}
+  - {id: peer_six, side: peer, transport: tcp, address: "[::1]:5070"}
+""",
+        "peers": """\
+peers:
+  - {id: carrier_a, side: home, agreement: own, listeners: home_udp, sources: 127.0.0.2, locate: request_uri}
+  - id: carrier_b
+    side: peer
+    agreement: with_b
+    listeners: [peer_tcp, peer_udp, peer_six]
+    sources: 127.0.0.3
+    domain: ims.b.example
+    transport: tcp
+""",
+    }
+    config = read_text(sound(**text)).config
+    assert peer_preferences(config, config.peers[0]) == Preferences(("udp",), ("ipv4",))
+    destination = Destination("ims.b.example", transport="tcp")
+    assert peer_domains(config) == [PeerDomain("carrier_b", destination, Preferences(("tcp", "udp"), ("ipv6", "ipv4")))]
+    locations = [peer["location"] for peer in document(config)["peers"]]
+    assert locations == [{"kind": "request_uri", "deadline_ms": 2000}, {"kind": "domain"}]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,6 @@ class World:
             self._locate,
             self._push,
             self._observe,
-            stale_max_s=1000,
             clock=lambda: self.now,
             sleep=self._sleep,
             chance=lambda: 0.0,
@@ -81,6 +80,10 @@ class World:
         heapq.heappush(self._sleepers, (self.now + seconds, next(self._numbers), event))
         await event.wait()
 
+    def watch(self, *domains: PeerDomain) -> None:
+        """Watch these peers."""
+        self.watcher.watch(domains, stale_max_s=1000)
+
     async def until(self, moment: float) -> None:
         """Let time pass."""
         await settle()
@@ -100,7 +103,7 @@ async def world() -> World:
 async def test_a_peer_is_asked_for_again_at_its_ttl_and_moves(world: World) -> None:
     """The core has the address from the first answer on, and the new one after the TTL; no sooner, no more often."""
     world.answers["b.example"] = at(1)
-    world.watcher.watch([domain("b")])
+    world.watch(domain("b"))
     await world.until(59)
     assert world.core == {"b": ["192.0.2.1"]}
     world.answers["b.example"] = at(2, ttl_s=10)
@@ -115,7 +118,7 @@ async def test_a_peer_is_asked_for_again_at_its_ttl_and_moves(world: World) -> N
 async def test_targets_survive_a_failure_of_dns(world: World) -> None:
     """While DNS fails the core keeps what it has; after the bound it has nothing; back is back."""
     world.answers["b.example"] = at(1)
-    world.watcher.watch([domain("b")])
+    world.watch(domain("b"))
     await world.until(1)
     world.answers["b.example"] = Located("failed", Class.TIMEOUT, ttl_ms=1000)
     await world.until(999)
@@ -133,7 +136,7 @@ async def test_a_slow_domain_keeps_nobody_waiting(world: World) -> None:
     """DNS that is silent for one peer delays no other; waiting for the first answers has a bound."""
     world.slow = {"slow.example"}
     world.answers["b.example"] = at(1)
-    world.watcher.watch([domain("slow"), domain("b")])
+    world.watch(domain("slow"), domain("b"))
     await world.watcher.first_answers(0.01)
     assert world.core == {"b": ["192.0.2.1"]}
     first = world.watcher.of("slow")
@@ -145,7 +148,7 @@ async def test_a_slow_domain_keeps_nobody_waiting(world: World) -> None:
 async def test_first_answers_are_in_the_core(world: World) -> None:
     """When the first answers are there, the core has them, the bad ones too."""
     world.answers["b.example"] = at(1)
-    world.watcher.watch([domain("b"), domain("gone")])
+    world.watch(domain("b"), domain("gone"))
     await world.watcher.first_answers(5)
     assert world.core == {"b": ["192.0.2.1"], "gone": []}
     assert len(world.pushes) <= 2
@@ -158,9 +161,9 @@ async def test_a_reload_keeps_what_did_not_change(world: World) -> None:
     """A peer that stays is not asked for again; one that is new or has another domain is; one that went is not."""
     for name in "abcd":
         world.answers[f"{name}.example"] = at(ord(name) - 96)
-    world.watcher.watch([domain("a"), domain("b"), domain("c")])
+    world.watch(domain("a"), domain("b"), domain("c"))
     await world.until(1)
-    world.watcher.watch([domain("a"), domain("b", "d.example"), domain("d")])
+    world.watch(domain("a"), domain("b", "d.example"), domain("d"))
     await world.until(2)
     assert world.core == {"a": ["192.0.2.1"], "b": ["192.0.2.4"], "c": ["192.0.2.3"], "d": ["192.0.2.4"]}
     assert world.watcher.of("c") is None
@@ -174,10 +177,10 @@ async def test_sets_cross_in_order_and_together(world: World) -> None:
     """While one push is under way further sets wait and cross in one, the newest of each peer."""
     world.gate = asyncio.Event()
     world.answers = {f"{name}.example": at(1) for name in "abc"}
-    world.watcher.watch([domain("a"), domain("b"), domain("c")])
+    world.watch(domain("a"), domain("b"), domain("c"))
     await world.until(1)
     before = len(world.pushes)
-    world.watcher.watch([domain("b", "a.example"), domain("c")])
+    world.watch(domain("b", "a.example"), domain("c"))
     world.answers["a.example"] = at(9)
     await world.until(2)
     assert len(world.pushes) == before, "one at a time"
@@ -195,7 +198,7 @@ async def test_a_core_that_refuses_a_set_ends_no_watch(world: World) -> None:
 
     push, world.watcher.push = world.watcher.push, refuse
     world.answers["b.example"] = at(1)
-    world.watcher.watch([domain("b")])
+    world.watch(domain("b"))
     await world.until(1)
     world.watcher.push = push
     world.answers["b.example"] = at(2)

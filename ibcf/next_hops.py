@@ -1,0 +1,143 @@
+"""The next hops that DNS names, as the service uses them: peers kept located, questions of the core answered.
+
+Puts `ibcf.routing` between configuration, core, log and metrics; what is found, and when, is decided there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ibcf.boundary import LocateAnswer, LocatedTarget, LocateQuestion, TargetSet, encode_target_sets
+from ibcf.dns.records import Class
+from ibcf.observe import logs
+from ibcf.policy.resolvers import locator_settings, peer_domains, peer_preferences
+from ibcf.routing.location import Destination, Located, Preferences
+from ibcf.routing.locator import FAILURE_TTL_MS, Locator
+from ibcf.routing.watch import State
+from ibcf.routing.watcher import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ibcf.config import Config
+    from ibcf.config.locator import Locator as LocatorSection
+    from ibcf.observe.metrics import Metrics
+    from ibcf.routing.location import Target
+    from ibcf.routing.watch import Change, Watch
+    from ibcf.routing.watcher import PeerDomain
+
+NOBODY = Located("failed", Class.UNKNOWN_SERVICE, ttl_ms=FAILURE_TTL_MS, detail="there is no locator")
+
+
+@dataclass(slots=True)
+class NextHops:
+    """Locates, for the life of the service; `switch` puts it on a configuration."""
+
+    metrics: Metrics
+    set_targets: Callable[[bytes], None]
+    """Of the core; may block."""
+    _section: LocatorSection | None = None
+    _locator: Locator | None = None
+    _asked: dict[str, Preferences] = field(default_factory=dict)
+    """Peers whose Request-URIs may be asked for."""
+    _watched: dict[str, PeerDomain] = field(default_factory=dict)
+    _retiring: set[asyncio.Task[None]] = field(default_factory=set)
+    _watcher: Watcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the watcher."""
+        self._watcher = Watcher(self._locate, self._push, self._observe)
+
+    def switch(self, config: Config) -> None:
+        """Work by *config* from now on; what it does not change goes on undisturbed."""
+        if config.locator != self._section:
+            old, self._section = self._locator, config.locator
+            self._locator = None if config.locator is None else self._open(config.locator)
+            if old is not None:  # it finishes what it was asked
+                task = asyncio.create_task(old.close())
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
+        self._asked = {peer.id: peer_preferences(config, peer) for peer in config.peers if peer.locate is not None}
+        watched = {domain.peer: domain for domain in peer_domains(config)}
+        for peer in self._watched.keys() - watched.keys():
+            self.metrics.forget_peer_targets(peer)
+        self._watched = watched
+        stale_max_s = 0.0 if config.locator is None else config.locator.stale_max.total_seconds()
+        self._watcher.watch(watched.values(), stale_max_s=stale_max_s)
+
+    async def first_answers(self) -> None:
+        """Return when every peer was located, or could not be; DNS may take as long as its deadline, not longer."""
+        if self._section is not None:
+            await self._watcher.first_answers(self._section.deadline.total_seconds())
+
+    async def answer(self, question: LocateQuestion) -> LocateAnswer:
+        """Answer a question of the core."""
+        preferences = self._asked.get(question.peer, Preferences())
+        destination = Destination(question.host, question.port, question.transport, question.secure)
+        located = await self._locate(destination, preferences)
+        return LocateAnswer(tuple(map(_crossing, located.targets)), located.ttl_ms)
+
+    def targets_of(self, peer: str) -> dict[str, Any]:
+        """Return what `/status` shows of a peer that is located."""
+        domain, watch = self._watched.get(peer), self._watcher.of(peer)
+        if domain is None or watch is None:
+            return {}
+        targets = [{"target": str(one), "priority": one.priority, "weight": one.weight} for one in watch.targets]
+        return {"domain": str(domain.destination), "location": watch.state, "located": targets}
+
+    async def close(self) -> None:
+        """Stop watching, and let what was asked finish."""
+        await self._watcher.close()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        if self._locator is not None:
+            await self._locator.close()
+
+    def _open(self, section: LocatorSection) -> Locator:
+        settings = locator_settings(section)
+        return Locator(settings, settings.open_source(), observe=self.metrics.observe_lookup)
+
+    async def _locate(self, destination: Destination, preferences: Preferences) -> Located:
+        located = NOBODY if self._locator is None else await self._locator.locate(destination, preferences)
+        self.metrics.locations.labels("stale" if located.is_stale else located.outcome).inc()
+        return located
+
+    async def _push(self, sets: Mapping[str, tuple[Target, ...]]) -> None:
+        crossing = [TargetSet(peer, tuple(map(_crossing, targets))) for peer, targets in sets.items()]
+        await asyncio.to_thread(self.set_targets, encode_target_sets(crossing))  # waits for a turn of each worker
+
+    def _observe(self, domain: PeerDomain, watch: Watch, located: Located, change: Change) -> None:
+        self.metrics.peer_targets.labels(domain.peer).set(len(watch.targets))
+        if not change.is_told:
+            return
+        facts = {"peer": domain.peer, "domain": str(domain.destination), "targets": [str(one) for one in watch.targets]}
+        if watch.state is State.LOCATED:
+            logs.logger().info(logs.PEER_LOCATED, **facts, ttl_s=located.ttl_ms / 1000, incomplete=located.is_partial)
+            return
+        logs.logger().warning(
+            logs.PEER_LOCATION_FAILED,
+            **facts,
+            dns_class=located.class_,
+            detail=located.detail,
+            result=_RESULTS[watch.state],
+        )
+
+
+_RESULTS = {
+    State.KEEPING: "the targets known before stay in use",
+    State.LOST: "no request can be sent there until DNS says where it is",
+}
+
+
+def _crossing(target: Target) -> LocatedTarget:
+    """The id is what the log and charging records name: where it is."""
+    address = f"[{target.address}]" if target.address.version == 6 else str(target.address)
+    place = f"{address}:{target.port}"
+    return LocatedTarget(
+        id=f"{place};transport={target.transport}",
+        address=place,
+        transport=target.transport,
+        priority=target.priority,
+        weight=target.weight,
+    )
