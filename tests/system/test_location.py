@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from subprocess import run
@@ -13,8 +14,10 @@ from ibcf.dns.aiodns_source import AiodnsSource
 from ibcf.dns.records import Class
 from ibcf.routing.location import Destination, Located, Preferences
 from ibcf.routing.locator import Locator, LocatorSettings
+from tests.system.conftest import SetStage
 from tests.system.support.border import command
-from tests.system.support.configuration import choose_carriers, prepare, write
+from tests.system.support.configuration import Carrier, Carriers, Document, choose_carriers, prepare, section, write
+from tests.system.support.flow import NUMBER_OF_B, UNKNOWN_NUMBER
 from tests.system.support.knot import NameServer, silent_server
 from tests.system.support.ports import free_port
 
@@ -160,3 +163,75 @@ def test_the_verb_asks_the_servers_of_the_configuration(domains: NameServer, tmp
     )
     assert done.returncode == 0, done.stderr
     assert [target["address"] for target in json.loads(done.stdout)["targets"]] == ["127.0.0.3"]
+
+
+MOVED = Carrier("carrier_b", "127.0.0.5", 0, "peer_udp")
+
+
+@pytest.fixture
+def moved() -> Carrier:
+    """Another machine of carrier B."""
+    return replace(MOVED, port=free_port(MOVED.address))
+
+
+def server(carrier: Carrier) -> str:
+    """Return the records that say that carrier B is there."""
+    return f"_sip._udp SRV 1 1 {carrier.port} s\ns A {carrier.address}\n"
+
+
+def by_domain(document: Document, dns: str) -> None:
+    """Let carrier B be found by its domain."""
+    peer = section(document, "peers", "carrier_b")
+    del peer["targets"]
+    peer["domain"] = "b.example"
+    peer["sources"].append(f"{MOVED.address}/32")
+    document["locator"] = {"servers": [dns], "timeout": "200ms", "ttl_min": "1s"}
+
+
+def test_calls_move_to_the_new_address_when_the_ttl_is_over(
+    set_stage: SetStage, domains: NameServer, moved: Carrier, carriers: Carriers
+) -> None:
+    """A call goes where DNS says; after the records changed and their TTL passed, the next call goes elsewhere."""
+    domains.publish("b.example", server(carriers.b), ttl_s=1)
+    scene = set_stage(lambda document: by_domain(document, domains.address))
+    b = scene.uas("01-basic-call/uas.xml", carriers.b)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    b.expect()
+    [record] = scene.border.wait_for_records(1)
+    assert record["nni_information"][0]["neighbour_node_address"] == carriers.b.target
+
+    domains.publish("b.example", server(moved), ttl_s=1)
+    scene.border.wait_for_log("peer.located", targets=[f"udp {moved.target}"])
+    there = scene.uas("01-basic-call/uas.xml", moved)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    there.expect()
+    records = scene.border.wait_for_records(2)
+    assert records[1]["nni_information"][0]["neighbour_node_address"] == moved.target
+
+
+def test_calls_go_on_while_dns_is_dead(set_stage: SetStage, domains: NameServer, carriers: Carriers) -> None:
+    """After the name server is gone the last good address serves, and the border says so once."""
+    domains.publish("b.example", server(carriers.b), ttl_s=1)
+    scene = set_stage(lambda document: by_domain(document, domains.address))
+    domains.child.stop()
+    line = scene.border.wait_for_log("peer.location_failed", peer="carrier_b")
+    assert line["targets"] == [f"udp {carriers.b.target}"]
+    b = scene.uas("01-basic-call/uas.xml", carriers.b)
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    b.expect()
+    assert len(scene.border.log("peer.location_failed")) == 1
+    assert scene.border.metrics().value("ibcf_peer_targets", {"peer": "carrier_b"}) == 1
+    assert scene.grown("ibcf_locations_total", result="stale") >= 1
+
+
+def test_a_peer_whose_dns_is_silent_delays_no_other(set_stage: SetStage, carriers: Carriers) -> None:
+    """With a silent name server for carrier B, calls to carrier C go as ever."""
+    with silent_server() as silent:
+        scene = set_stage(lambda document: by_domain(document, silent))
+        line = scene.border.wait_for_log("peer.location_failed", peer="carrier_b")
+        assert (line["dns_class"], line["targets"]) == ("TIMEOUT", [])
+        c = scene.uas("04-unknown-number/uas-answers.xml", carriers.c)
+        scene.uac("01-basic-call/uac.xml", UNKNOWN_NUMBER).expect()
+        c.expect()
+    record = scene.record()
+    assert (record["peer_out"], record["setup_s"] < 1) == ("carrier_c", True)
