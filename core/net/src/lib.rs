@@ -21,8 +21,10 @@ mod outbox;
 mod panics;
 mod statistics;
 mod system;
+mod tls;
 mod worker;
 
 pub use crate::core::{Core, CoreConfig};
 pub use error::NetError;
 pub use hub::Hub;
+pub use tls::check_tls;

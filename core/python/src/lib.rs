@@ -36,8 +36,7 @@ mod _core {
     /// Loads a snapshot and forgets it.
     #[pyfunction]
     fn check_snapshot(py: Python<'_>, snapshot: &[u8]) -> Result<(), BoundaryError> {
-        py.detach(|| Snapshot::load(snapshot))?;
-        Ok(())
+        py.detach(|| Ok(ibcf_net::check_tls(&Snapshot::load(snapshot)?)?))
     }
 
     #[pymodule_init]
