@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORE := core
 SEED ?= 1
 CALLS ?= 10000
-TARGET ?= parse border snapshot sealed_token
+TARGET ?= parse stream_framing border snapshot sealed_token
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help

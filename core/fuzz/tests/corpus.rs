@@ -36,6 +36,11 @@ fn the_parser_bears_its_corpus() {
 }
 
 #[test]
+fn the_framing_of_streams_bears_its_corpus() {
+    replay("stream_framing");
+}
+
+#[test]
 fn the_border_bears_its_corpus() {
     replay("border");
 }

@@ -127,6 +127,11 @@ impl Framer {
         matches!(self.stage, Stage::Head(_) | Stage::Body { .. })
     }
 
+    /// How much memory the beginning of a message takes up.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// The stream ended, or was silent for too long: says what can still be answered.
     pub fn end(&mut self) -> Option<Frame<'_>> {
         let (Stage::Body { head, .. }, false) = (self.stage, self.is_given) else { return None };
