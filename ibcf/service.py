@@ -204,6 +204,7 @@ class Service:
         listeners = self._core.listeners()
         self._node_address = listeners[0][1] if listeners else config.node.name
         self._metrics.watch_core(self._core.statistics)
+        self._metrics.show_certificates(config)
         asyncio.get_running_loop().add_reader(self._core.fileno(), self._on_ready)
         self._core.start()
         self._started = self.clock()
@@ -420,6 +421,7 @@ class Service:
         """Put the Python side on the new configuration."""
         old, new = self._config, loaded.config
         self._take(new)
+        self._metrics.show_certificates(new)
         for name, before, after in (
             ("admin", old.admin, new.admin),
             ("charging", old.charging, new.charging),

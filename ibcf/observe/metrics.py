@@ -15,12 +15,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ibcf.boundary import Family, decode_families
+from ibcf.config.certificates import chain_ends, list_ends
+from ibcf.config.tls import read_pem
 from ibcf.observe.logs import SafeStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prometheus_client import Metric
+
+    from ibcf.config import Config
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -118,6 +122,18 @@ class Metrics:
         self.peer_targets = Gauge(
             "ibcf_peer_targets", "Targets of a peer that is given as a domain.", ["peer"], registry=registry
         )
+        self.certificate_ends = Gauge(
+            "ibcf_tls_certificate_expiry_timestamp_seconds",
+            "When the first certificate of a chain of ours expires, by its id.",
+            ["name"],
+            registry=registry,
+        )
+        self.revocations_end = Gauge(
+            "ibcf_tls_revocation_list_update_timestamp_seconds",
+            "When the revocation lists of a peer are out of date.",
+            ["peer"],
+            registry=registry,
+        )
         self.cdr_records = Counter(
             "ibcf_cdr_records", "Charging records, by what became of them.", ["sink", "result"], registry=registry
         )
@@ -140,6 +156,19 @@ class Metrics:
             self.config_reloads.labels(result)
         for result in ("written", "lost"):
             self.cdr_records.labels("file", result)
+
+    def show_certificates(self, config: Config) -> None:
+        """Show when what *config* names for TLS ends, and nothing else any more."""
+        self.certificate_ends.clear()
+        self.revocations_end.clear()
+        for identity in config.tls:
+            if (end := chain_ends(read_pem(identity.certificate))) is not None:
+                self.certificate_ends.labels(identity.id).set(end.timestamp())
+        for peer in config.peers:
+            if peer.tls is None or peer.tls.revocations is None:
+                continue
+            if (end := list_ends(read_pem(peer.tls.revocations))) is not None:
+                self.revocations_end.labels(peer.id).set(end.timestamp())
 
     def observe_lookup(self, kind: str, result: str, seconds: float) -> None:
         """Count one query."""

@@ -36,7 +36,7 @@ MESSAGE_BYTES_MAX = 65_535  # `64KiB` means "no smaller than a datagram"; the la
 _INDEX = r"(?:\[([A-Za-z0-9_-]+)\])?"
 _PLACE = re.compile(rf"(?P<place>[a-z_]+{_INDEX}(?:\.[a-z_]+{_INDEX})*): (?P<problem>.*)", re.DOTALL)
 _STEP = re.compile(rf"([a-z_]+){_INDEX}")
-_YAML_NAMES = {"enums": "enum", "condition": "match"}
+_YAML_NAMES = {"enums": "enum", "condition": "match", "certificates": "certificate"}
 
 
 def compile_snapshot(config: Config, *, generation: int = 1) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ibcf.config.certificates import chain_ends, list_ends
 from ibcf.config.fault import suggestion
+from ibcf.config.tls import read_pem
 from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
 from ibcf.policy.reach import unreachable
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
     Finding = tuple[Path, str]  # where, and what is odd there
 
+CERTIFICATE_DAYS_LEFT = timedelta(days=30)
+
 METHODS = (
     *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "REFER"),
     *("SUBSCRIBE", "NOTIFY", "PUBLISH"),
@@ -28,9 +33,29 @@ CALL_METHODS = ("ACK", "BYE", "CANCEL")
 def lint(loaded: Loaded) -> list[Fault]:
     """Return what an operator should look at again, in the order of the file."""
     config = loaded.config
-    checks = (_keys, _agreements, _peers, _enum_services, _routes, _lookups, _unused)
+    checks = (_keys, _certificates, _agreements, _peers, _enum_services, _routes, _lookups, _unused)
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
+
+
+def _certificates(config: Config) -> Iterator[Finding]:
+    now = datetime.now(tz=UTC)
+    for at, identity in enumerate(config.tls):
+        end = chain_ends(read_pem(identity.certificate))
+        if end is not None and end < now + CERTIFICATE_DAYS_LEFT:
+            said = "expired" if end < now else "expires"
+            yield ("tls", at, "certificate"), f"{said} on {end:%Y-%m-%d %H:%M} UTC: renew it, then reload"
+    for at, peer in enumerate(config.peers):
+        if peer.tls is None:
+            continue
+        end = chain_ends(read_pem(peer.tls.authorities))
+        if end is not None and end < now + CERTIFICATE_DAYS_LEFT:
+            problem = f'an authority of peer "{peer.id}" ends on {end:%Y-%m-%d %H:%M} UTC'
+            yield ("peers", at, "tls", "authorities"), problem
+        end = None if peer.tls.revocations is None else list_ends(read_pem(peer.tls.revocations))
+        if end is not None and end < now:
+            problem = f"out of date since {end:%Y-%m-%d %H:%M} UTC: what was revoked later is not in it"
+            yield ("peers", at, "tls", "revocations"), problem
 
 
 def _keys(config: Config) -> Iterator[Finding]:

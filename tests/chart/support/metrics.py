@@ -33,6 +33,8 @@ GAUGES = {
     "ibcf_config_generation",
     "ibcf_drain_state",
     "ibcf_peer_targets",
+    "ibcf_tls_certificate_expiry_timestamp_seconds",
+    "ibcf_tls_revocation_list_update_timestamp_seconds",
     "ibcf_transactions_active",
 }
 HISTOGRAMS = {"ibcf_call_setup_delay_seconds", "ibcf_question_seconds"}
