@@ -175,6 +175,13 @@ class Engine:
             CoreError: not such an array.
         """
 
+    def set_targets(self, sets: bytes, *, now_ms: int) -> Outputs:
+        """Tell where peers were located (JSON array of `ibcf.boundary.TargetSet`). Due timers fire first.
+
+        Raises:
+            CoreError: not such an array.
+        """
+
     def advance(self, *, now_ms: int) -> Outputs:
         """Let time pass until *now_ms*: each timer fires at its own time, in order."""
 

@@ -9,11 +9,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ibcf.boundary import LocateAnswer, LocatedTarget, LocateQuestion, TargetSet, encode_target_sets
+from ibcf.boundary import LocateAnswer, LocateQuestion, TargetSet, encode_target_sets
 from ibcf.dns.records import Class
 from ibcf.observe import logs
-from ibcf.policy.resolvers import locator_settings, peer_domains, peer_preferences
-from ibcf.routing.location import Destination, Located, Preferences
+from ibcf.policy.locations import asked_peers, crossing, destination_of
+from ibcf.policy.resolvers import locator_settings, peer_domains
+from ibcf.routing.location import Located, Preferences
 from ibcf.routing.locator import FAILURE_TTL_MS, Locator
 from ibcf.routing.watch import State
 from ibcf.routing.watcher import Watcher
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ibcf.config import Config
     from ibcf.config.locator import Locator as LocatorSection
     from ibcf.observe.metrics import Metrics
-    from ibcf.routing.location import Target
+    from ibcf.routing.location import Destination, Target
     from ibcf.routing.watch import Change, Watch
     from ibcf.routing.watcher import PeerDomain
 
@@ -59,7 +60,7 @@ class NextHops:
                 task = asyncio.create_task(old.close())
                 self._retiring.add(task)
                 task.add_done_callback(self._retiring.discard)
-        self._asked = {peer.id: peer_preferences(config, peer) for peer in config.peers if peer.locate is not None}
+        self._asked = asked_peers(config)
         watched = {domain.peer: domain for domain in peer_domains(config)}
         for peer in self._watched.keys() - watched.keys():
             self.metrics.forget_peer_targets(peer)
@@ -74,10 +75,8 @@ class NextHops:
 
     async def answer(self, question: LocateQuestion) -> LocateAnswer:
         """Answer a question of the core."""
-        preferences = self._asked.get(question.peer, Preferences())
-        destination = Destination(question.host, question.port, question.transport, question.secure)
-        located = await self._locate(destination, preferences)
-        return LocateAnswer(tuple(map(_crossing, located.targets)), located.ttl_ms)
+        located = await self._locate(destination_of(question), self._asked.get(question.peer, Preferences()))
+        return LocateAnswer(crossing(located.targets), located.ttl_ms)
 
     def targets_of(self, peer: str) -> dict[str, Any]:
         """Return what `/status` shows of a peer that is located."""
@@ -104,8 +103,8 @@ class NextHops:
         return located
 
     async def _push(self, sets: Mapping[str, tuple[Target, ...]]) -> None:
-        crossing = [TargetSet(peer, tuple(map(_crossing, targets))) for peer, targets in sets.items()]
-        await asyncio.to_thread(self.set_targets, encode_target_sets(crossing))  # waits for a turn of each worker
+        data = encode_target_sets([TargetSet(peer, crossing(targets)) for peer, targets in sets.items()])
+        await asyncio.to_thread(self.set_targets, data)  # waits for a turn of each worker
 
     def _observe(self, domain: PeerDomain, watch: Watch, located: Located, change: Change) -> None:
         self.metrics.peer_targets.labels(domain.peer).set(len(watch.targets))
@@ -128,16 +127,3 @@ _RESULTS = {
     State.KEEPING: "the targets known before stay in use",
     State.LOST: "no request can be sent there until DNS says where it is",
 }
-
-
-def _crossing(target: Target) -> LocatedTarget:
-    """The id is what the log and charging records name: where it is."""
-    address = f"[{target.address}]" if target.address.version == 6 else str(target.address)
-    place = f"{address}:{target.port}"
-    return LocatedTarget(
-        id=f"{place};transport={target.transport}",
-        address=place,
-        transport=target.transport,
-        priority=target.priority,
-        weight=target.weight,
-    )

@@ -21,6 +21,7 @@ from ibcf.observe.logs import configure
 from ibcf.policy.compile import checked_snapshot
 from ibcf.policy.explain import Engine, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
+from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.specimen import request_to, with_line_ends
 
@@ -48,7 +49,7 @@ def explain(
 ) -> None:
     """Tell, stage by stage, what the border would do with a message, and show what would leave.
 
-    Asks the ENUM servers of the configuration; sends no SIP.
+    Asks the DNS servers of the configuration; sends no SIP.
     """
     configure(level="warning", numbers="full", json=False, stream=sys.stderr)
     loaded = read(config)
@@ -90,9 +91,11 @@ def _message(path: Path | None, number: str | None, method: str, peer: Peer, con
 
 async def _explain(engine: Engine, peer: Peer, data: bytes, config: Config) -> Explanation:
     resolvers = open_resolvers(config)
+    locations = Locations(config)
     try:
-        return await explain_message(engine, peer, data, resolvers)
+        return await explain_message(engine, peer, data, resolvers, locations)
     finally:
+        await locations.close()
         for resolver in resolvers.values():
             await resolver.close()
 
@@ -101,7 +104,7 @@ def decision(told: Explanation, config: Config) -> str:
     """Return what comes of it in one line."""
     request, answer = told.forwarded, told.answered
     if request is not None:
-        place = target_at(config, request.destination)
+        place = target_at(config, told.located, request.destination)
         whom = f"peer {place[0]}, target {place[1]} at {request.destination}" if place else request.destination
         return f"forward to {whom}, from listener {request.listener}"
     if answer is not None:
@@ -117,6 +120,7 @@ def _as_json(told: Explanation, config: Config) -> dict[str, object]:
         "received": visible(told.received),
         "steps": told.steps,
         "lookups": [asdict(lookup) for lookup in told.lookups],
+        "located": told.located,
         "decision": {
             "text": decision(told, config),
             "verdict": "forward" if request else "answer" if told.answered else "drop",
@@ -140,6 +144,9 @@ def _print(told: Explanation, config: Config) -> None:
         out.print(
             Text.assemble(("enum ", "dim"), visible(f"{lookup.service} {lookup.number} {lookup.class_}: {found}"))
         )
+    for one in told.located:
+        targets = ", ".join(target.id for target in one.targets) or "nowhere"
+        out.print(Text.assemble(("located ", "dim"), visible(f"{one.peer}: {targets}")))
     out.print()
     style = "bold green" if told.forwarded else "bold red"
     out.print(Text.assemble(("decision: ", "bold"), (visible(decision(told, config)), style)))

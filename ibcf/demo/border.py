@@ -20,6 +20,7 @@ from ibcf.config import read
 from ibcf.observe.logs import BORDER_READY
 from ibcf.policy.compile import checked_snapshot
 from ibcf.policy.explain import explain, find_peer
+from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.service import CoreModule, Service
 
@@ -146,9 +147,12 @@ class RunningBorder:
         if peer is None:
             raise ValueError(f"the policy of the demonstration needs a peer {CALLER}")
         resolvers = open_resolvers(loaded.config)
+        locations = Locations(loaded.config)
+        engine = _core.Engine(checked_snapshot(loaded), trace=True)
         try:
-            return await explain(_core.Engine(checked_snapshot(loaded), trace=True), peer, message, resolvers)
+            return await explain(engine, peer, message, resolvers, locations)
         finally:
+            await locations.close()
             for resolver in resolvers.values():
                 await resolver.close()
 

@@ -18,16 +18,18 @@ from ibcf.boundary import (
     LocateAnswer,
     LocateQuestion,
     MessageRefused,
+    TargetSet,
     decode_events,
     decode_questions,
     encode_answers,
+    encode_target_sets,
 )
 from ibcf.errors import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ibcf.boundary import Event
+    from ibcf.boundary import EnumQuestion, Event, Question
     from ibcf.config import Config
     from ibcf.config.peers import Peer
     from ibcf.numbering.enum_lookup import EnumResult
@@ -92,6 +94,22 @@ class Engine(Protocol):
 
     def answer(self, answers: bytes, *, now_ms: int) -> Outputs:
         """Handle answers to questions."""
+        ...
+
+    def set_targets(self, sets: bytes, *, now_ms: int) -> Outputs:
+        """Take where peers are."""
+        ...
+
+
+class Locations(Protocol):
+    """Finds next hops: see `ibcf.policy.locations`."""
+
+    async def sets(self) -> list[TargetSet]:
+        """Return where the peers are that are given as a domain."""
+        ...
+
+    async def answer(self, question: LocateQuestion) -> LocateAnswer:
+        """Return the servers of a host."""
         ...
 
 
@@ -159,6 +177,8 @@ class Explanation:
     received: bytes
     steps: list[Step] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    located: list[TargetSet] = field(default_factory=list)
+    """Where DNS says that peers are."""
     sent: list[Sent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -198,27 +218,26 @@ def address_of(peer: Peer) -> str:
     return f"[{host}]:5060" if host.version == 6 else f"{host}:5060"
 
 
-def target_at(config: Config, destination: str) -> tuple[str, str] | None:
-    """Return the ids of peer and target at *destination*."""
-    return next(
-        (
-            (peer.id, target.id)
-            for peer in config.peers
-            for target in peer.targets
-            if str(target.address) == destination
-        ),
-        None,
-    )
+def target_at(config: Config, located: Sequence[TargetSet], destination: str) -> tuple[str, str] | None:
+    """Return the ids of peer and target at *destination*, which the configuration names or DNS did."""
+    fixed = ((peer.id, target.id, str(target.address)) for peer in config.peers for target in peer.targets)
+    found = ((one.peer, target.id, target.address) for one in located for target in one.targets)
+    return next(((peer, target) for peer, target, address in (*fixed, *found) if address == destination), None)
 
 
-async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping[str, Resolver]) -> Explanation:
-    """Return what *engine* does with *message* from *peer*, its questions answered by *resolvers*.
+async def explain(
+    engine: Engine, peer: Peer, message: bytes, resolvers: Mapping[str, Resolver], locations: Locations
+) -> Explanation:
+    """Return what *engine* does with *message* from *peer*, its questions answered by *resolvers* and *locations*.
 
     Raises:
         PolicyError: the engine goes on asking.
     """
     told = Explanation(peer.id, peer.listeners[0], address_of(peer), message)
     now_ms = START_MS
+    told.located = await locations.sets()
+    if told.located:
+        engine.set_targets(encode_target_sets(told.located), now_ms=now_ms)
     outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms)
     for _ in range(ROUNDS_MAX):
         told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
@@ -227,24 +246,33 @@ async def explain(engine: Engine, peer: Peer, message: bytes, resolvers: Mapping
         questions = decode_questions(outputs.questions)
         if not questions:
             return told
-        answers: list[Answer] = []
-        for question in questions:
-            if isinstance(question.body, LocateQuestion):
-                answers.append(Answer(question.id, LocateAnswer()))
-                continue
-            result = await resolvers[question.body.service].resolve(question.body.number)
-            found = EnumAnswer(
-                outcome=result.outcome,
-                class_=str(result.class_),
-                candidates=result.candidates,
-                ttl_ms=result.ttl_ms,
-            )
-            answers.append(Answer(question.id, found))
-            body = question.body
-            told.lookups.append(Lookup(body.service, body.number, found.outcome, found.class_, found.candidates))
+        answers = [await _answer(question, told, resolvers, locations) for question in questions]
         now_ms += 1
         outputs = engine.answer(encode_answers(answers), now_ms=now_ms)
     raise PolicyError(f"the message led to more than {ROUNDS_MAX} look-ups: see the enum rules of the policy")
+
+
+async def _answer(
+    question: Question, told: Explanation, resolvers: Mapping[str, Resolver], locations: Locations
+) -> Answer:
+    body = question.body
+    if isinstance(body, LocateQuestion):
+        located = await locations.answer(body)
+        told.located.append(TargetSet(body.peer, located.targets))
+        return Answer(question.id, located)
+    return Answer(question.id, await _look_up(body, told, resolvers))
+
+
+async def _look_up(question: EnumQuestion, told: Explanation, resolvers: Mapping[str, Resolver]) -> EnumAnswer:
+    result = await resolvers[question.service].resolve(question.number)
+    found = EnumAnswer(
+        outcome=result.outcome,
+        class_=str(result.class_),
+        candidates=result.candidates,
+        ttl_ms=result.ttl_ms,
+    )
+    told.lookups.append(Lookup(question.service, question.number, found.outcome, found.class_, found.candidates))
+    return found
 
 
 def compare(before: bytes, after: bytes) -> list[Change]:

@@ -64,10 +64,14 @@ class Target:
     priority: int
     weight: int
 
+    @property
+    def place(self) -> str:
+        """Return address and port: `192.0.2.1:5060`."""
+        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
+
     def __str__(self) -> str:
         """Write it as `udp 192.0.2.1:5060`."""
-        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
-        return f"{self.transport} {host}:{self.port}"
+        return f"{self.transport} {self.place}"
 
 
 @dataclass(frozen=True, slots=True)

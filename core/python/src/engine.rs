@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ibcf_sip::input::Answer;
+use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::statistics::Shared;
 use ibcf_sip::trace::Trace;
@@ -87,6 +87,16 @@ impl Engine {
         self.run(py, |state| {
             for answer in answers {
                 state.handle(Input::Answer(answer), now_ms);
+            }
+        })
+    }
+
+    #[pyo3(signature = (sets, *, now_ms))]
+    fn set_targets(&self, py: Python<'_>, sets: &[u8], now_ms: u64) -> Result<Outputs, BoundaryError> {
+        let sets: Vec<TargetSet> = serde_json::from_slice(sets).map_err(BoundaryError::Targets)?;
+        self.run(py, |state| {
+            for set in sets {
+                state.handle(Input::Targets(set), now_ms);
             }
         })
     }

@@ -45,6 +45,7 @@ class FakeEngine:
 
     def __init__(self, snapshot: bytes, *, seed: int = 0, trace: bool = False) -> None:
         """Take a snapshot."""
+        self.target = "127.0.0.3:5060"
 
     def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> FakeOutputs:
         """Refuse premium numbers, and ask for all others."""
@@ -67,7 +68,12 @@ class FakeEngine:
     def answer(self, answers: bytes, *, now_ms: int) -> FakeOutputs:
         """Send what was asked for."""
         step = {"stage": "forward", "rule": "to_b", "outcome": "sent", "detail": "to b1"}
-        return FakeOutputs([("peer_udp", "127.0.0.3:5060", INVITE)], trace=[step])
+        return FakeOutputs([("peer_udp", self.target, INVITE)], trace=[step])
+
+    def set_targets(self, sets: bytes, *, now_ms: int) -> FakeOutputs:
+        """Send to where the first one is from now on."""
+        self.target = msgspec.json.decode(sets)[0]["targets"][0]["address"]
+        return FakeOutputs([])
 
 
 def check_snapshot(snapshot: bytes) -> None:

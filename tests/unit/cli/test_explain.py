@@ -5,6 +5,10 @@ import msgspec
 import pytest
 from typer.testing import Result
 
+from ibcf.routing.locator import LocatorSettings
+from tests.unit.routing.test_locator import GOOD, Source
+from tests.unit.routing.zones import Answers
+
 Run = Callable[..., Result]
 DEMO = Path(__file__).parents[3] / "policies" / "demo.yaml"
 
@@ -31,6 +35,21 @@ def test_a_number_is_explained_stage_by_stage_down_to_the_bytes(run: Run) -> Non
     places = [text.find(line) for line in wanted]
     assert -1 not in places, wanted[places.index(-1)]
     assert places == sorted(places)
+
+
+def test_a_peer_out_of_dns_is_shown_with_where_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What DNS said is shown, and the decision names the target that it gave."""
+    monkeypatch.setattr(LocatorSettings, "open_source", lambda _: Source(Answers(GOOD)))
+    fixed = '    targets:\n      - {id: b1, address: "127.0.0.3:5060"}\n'
+    text = DEMO.read_text().replace(fixed, "    domain: b.example\n")
+    Path("demo.zone").write_text(DEMO.with_suffix(".zone").read_text())
+    Path("border.yaml").write_text(text + 'locator: {servers: "127.0.0.1:53"}\n')
+    arguments = ("explain", "--config", "border.yaml", "--number", "+441632960083", "--from", "carrier_a")
+    result = run(*arguments)
+    assert "located carrier_b: 192.0.2.1:5060;transport=udp\n" in result.stdout, result.output
+    assert "target 192.0.2.1:5060;transport=udp at 192.0.2.1:5060, from listener peer_udp" in result.stdout
+    document = msgspec.json.decode(run(*arguments, "--json").stdout)
+    assert document["located"][0]["targets"][0]["address"] == "192.0.2.1:5060"
 
 
 def test_what_leaves_cannot_play_tricks(run: Run) -> None:

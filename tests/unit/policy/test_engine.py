@@ -11,9 +11,13 @@ from ibcf.config import read, read_text
 from ibcf.errors import ConfigError
 from ibcf.policy.compile import VERSION, checked_snapshot
 from ibcf.policy.explain import Explanation, explain, find_peer, target_at
+from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.specimen import request_to
-from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
+from ibcf.routing.locator import LocatorSettings
+from tests.unit.config.pairs import KEY, KEY_VARIABLE, SECTIONS, sound
+from tests.unit.routing.test_locator import Source
+from tests.unit.routing.zones import Answers, Zone
 
 DEMO = Path(__file__).parents[3] / "policies" / "demo.yaml"
 
@@ -27,7 +31,7 @@ def explained(number: str, sender: str, method: str = "INVITE") -> Explanation:
     engine = _core.Engine(checked_snapshot(loaded), trace=True)
 
     async def run() -> Explanation:
-        return await explain(engine, peer, message, open_resolvers(loaded.config))
+        return await explain(engine, peer, message, open_resolvers(loaded.config), Locations(loaded.config))
 
     return asyncio.run(run())
 
@@ -54,7 +58,7 @@ def test_each_number_takes_its_way(number: str, sender: str, target: tuple[str, 
     matched = [step.rule for step in told.steps if step.stage == "decide" and step.outcome == "matched"]
     assert matched == rules
     assert told.forwarded is not None
-    assert target_at(read(DEMO).config, told.forwarded.destination) == target
+    assert target_at(read(DEMO).config, told.located, told.forwarded.destination) == target
 
 
 def test_a_forbidden_number_is_refused_in_the_words_of_the_policy() -> None:
@@ -96,3 +100,25 @@ def test_what_only_the_core_can_judge_is_told_at_its_place(monkeypatch: pytest.M
         checked_snapshot(loaded)
     assert str(caught.value).startswith("x.yaml:2:24 header_rules[0].rules[0]: ")
     assert "\n" not in str(caught.value)
+
+
+async def test_a_peer_given_as_a_domain_is_sent_to_where_dns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real engine takes located targets in their order and forwards to the best; without any it refuses."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    servers: Zone = {"SRV _sip._udp.b.example": ["2 1 5060 s.b.example.", "1 1 5062 s.b.example."]}
+    zone = Answers({**servers, "A s.b.example": ["127.0.0.33"]})
+    monkeypatch.setattr(LocatorSettings, "open_source", lambda _: Source(zone))
+    peers = SECTIONS["peers"].replace('targets: [{id: b1, address: "127.0.0.3:5060"}]', "domain: b.example")
+    routes = "routes:\n  - {id: all, to: [{peer: carrier_b}]}\n"
+    loaded = read_text(sound(peers=peers, routes=routes, locator='locator: {servers: "127.0.0.1:53"}\n'))
+    config = loaded.config
+    peer = find_peer(config, "carrier_a")
+    assert peer is not None
+    message = request_to("+441632960083", peer=peer, config=config)
+    for destination in ("127.0.0.33:5062", None):
+        engine = _core.Engine(checked_snapshot(loaded), trace=True)
+        told = await explain(engine, peer, message, {}, Locations(config))
+        assert (told.forwarded and told.forwarded.destination) == destination
+        if destination is not None:
+            assert target_at(config, told.located, destination) == ("carrier_b", f"{destination};transport=udp")
+        zone.zone = {}

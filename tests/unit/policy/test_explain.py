@@ -4,6 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ibcf.boundary import LocateAnswer, LocatedTarget, LocateQuestion, TargetSet
 from ibcf.config import Config, loader, read_text
 from ibcf.dns.records import Class
 from ibcf.errors import PolicyError
@@ -14,6 +15,7 @@ from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
 
 INVITE = b"INVITE sip:+441632960083@b.example;user=phone SIP/2.0\r\nTo: x\r\n\r\n"
 QUESTION = {"id": 5, "deadline_ms": 2000, "body": {"kind": "enum", "service": "numbers", "number": "+441632960083"}}
+HERE = LocatedTarget("192.0.2.1:5060;transport=udp", "192.0.2.1:5060")
 STEP = {"stage": "decide", "rule": "to_b", "outcome": "matched", "detail": "send it"}
 
 
@@ -62,10 +64,32 @@ class FakeEngine:
         self.given.append((listener, source, data))
         return self.outputs.pop(0)
 
+    def set_targets(self, sets: bytes, *, now_ms: int) -> FakeOutputs:
+        """Note where peers are."""
+        self.given.append((msgspec.json.decode(sets),))
+        return FakeOutputs()
+
     def answer(self, answers: bytes, *, now_ms: int) -> FakeOutputs:
         """Note answers."""
         self.given.append((msgspec.json.decode(answers),))
         return self.outputs.pop(0) if len(self.outputs) > 1 else self.outputs[0]
+
+
+@dataclass
+class FakeLocations:
+    """Knows where some peers are, and the servers of every host."""
+
+    known: list[TargetSet] = field(default_factory=list)
+    asked: list[LocateQuestion] = field(default_factory=list)
+
+    async def sets(self) -> list[TargetSet]:
+        """Return them."""
+        return list(self.known)
+
+    async def answer(self, question: LocateQuestion) -> LocateAnswer:
+        """Return one server."""
+        self.asked.append(question)
+        return LocateAnswer((HERE,), 1000)
 
 
 class FakeResolver:
@@ -84,7 +108,11 @@ async def test_the_engine_is_answered_and_all_it_does_is_kept(config: Config) ->
     first = FakeOutputs([trying], [QUESTION], steps=[{**STEP, "rule": "look_up"}])
     engine = FakeEngine([first, FakeOutputs([("peer_udp", "127.0.0.3:5060", INVITE)], steps=[STEP])])
     told = await explain(
-        engine, peer, b"INVITE tel:+441632960083 SIP/2.0\r\nTo: x\r\n\r\n", {"numbers": FakeResolver()}
+        engine,
+        peer,
+        b"INVITE tel:+441632960083 SIP/2.0\r\nTo: x\r\n\r\n",
+        {"numbers": FakeResolver()},
+        FakeLocations(),
     )
     assert engine.given[0][:2] == ("home_udp", "127.0.0.2:5060")
     (answers,) = engine.given[1]
@@ -98,7 +126,7 @@ async def test_the_engine_is_answered_and_all_it_does_is_kept(config: Config) ->
     assert [step.rule for step in told.steps] == ["look_up", "to_b"]
     assert told.forwarded is not None
     assert told.forwarded.destination == "127.0.0.3:5060"
-    assert target_at(config, told.forwarded.destination) == ("carrier_b", "b1")
+    assert target_at(config, told.located, told.forwarded.destination) == ("carrier_b", "b1")
     assert told.answered is None
     assert [change.name for change in told.changes()] == [""]
 
@@ -112,7 +140,7 @@ async def test_a_refusal_shows_its_status_and_reason(config: Config) -> None:
         "unix_ms": 0,
     }  # fmt: skip
     response = ("home_udp", "127.0.0.2:5060", b"SIP/2.0 503 Service Unavailable\r\n\r\n")
-    told = await explain(FakeEngine([FakeOutputs([response], happened=[refused])]), peer, INVITE, {})
+    told = await explain(FakeEngine([FakeOutputs([response], happened=[refused])]), peer, INVITE, {}, FakeLocations())
     assert told.forwarded is None
     assert told.answered is not None
     assert (told.answered.status, told.reason) == (503, "admit.rate")
@@ -123,8 +151,27 @@ async def test_an_engine_that_never_stops_asking_is_stopped(config: Config) -> N
     """A policy that looks up without an end leads to an error and not to a loop."""
     peer = find_peer(config, "carrier_a")
     assert peer is not None
+    engine = FakeEngine([FakeOutputs(asked=[QUESTION])] * 2)
     with pytest.raises(PolicyError, match="more than 16 look-ups"):
-        await explain(FakeEngine([FakeOutputs(asked=[QUESTION])] * 2), peer, INVITE, {"numbers": FakeResolver()})
+        await explain(engine, peer, INVITE, {"numbers": FakeResolver()}, FakeLocations())
+
+
+async def test_next_hops_out_of_dns_are_told_to_the_engine(config: Config) -> None:
+    """Peers given as a domain are located first, hosts when the engine asks; the target found has its name."""
+    peer = find_peer(config, "carrier_a")
+    assert peer is not None
+    asked = {"id": 7, "deadline_ms": 9, "body": {"kind": "locate", "peer": "carrier_b", "host": "h.example"}}
+    sent = FakeOutputs([("peer_udp", "192.0.2.1:5060", INVITE)])
+    engine = FakeEngine([FakeOutputs(asked=[asked]), sent])
+    locations = FakeLocations([TargetSet("carrier_c", (LocatedTarget("c", "192.0.2.9:5060"),))])
+    told = await explain(engine, peer, INVITE, {}, locations)
+    (sets,), (_, _, data), (answers,) = engine.given
+    assert (sets[0]["peer"], data) == ("carrier_c", INVITE)  # type: ignore[index]
+    assert answers[0]["body"]["targets"][0]["address"] == "192.0.2.1:5060"  # type: ignore[index]
+    assert [question.host for question in locations.asked] == ["h.example"]
+    assert [one.peer for one in told.located] == ["carrier_c", "carrier_b"]
+    assert target_at(config, told.located, "192.0.2.1:5060") == ("carrier_b", HERE.id)
+    assert target_at(config, told.located, "192.0.2.2:5060") is None
 
 
 def test_a_new_via_on_top_is_one_addition() -> None:
