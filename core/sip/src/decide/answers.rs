@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
@@ -9,7 +10,7 @@ use smallvec::SmallVec;
 use crate::input::EnumOutcome;
 use crate::time::Time;
 
-/// An answer kept for the next call.
+/// An answer kept for the next call, and shared with the calls that go on with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedAnswer {
     /// Found, not found or failed.
@@ -39,7 +40,7 @@ type Key = SmallVec<[u8; 32]>;
 #[derive(Debug)]
 struct Slot {
     key: Key,
-    answer: CachedAnswer,
+    answer: Arc<CachedAnswer>,
     expires: Time,
     is_used: Cell<bool>,
 }
@@ -64,7 +65,7 @@ impl AnswerCache {
     }
 
     /// Returns the answer about *number* from *service*, unless it is out of date.
-    pub fn get(&self, service: &str, number: &str, now: Time) -> Option<&CachedAnswer> {
+    pub fn get(&self, service: &str, number: &str, now: Time) -> Option<&Arc<CachedAnswer>> {
         let slot = self.slots.get(*self.slots_by_key.get(&key(service, number))? as usize)?;
         if slot.expires <= now {
             return None;
@@ -74,7 +75,7 @@ impl AnswerCache {
     }
 
     /// Keeps *answer* until *expires*; one that is out of date already is not kept (a TTL of 0, ENUM-45).
-    pub fn put(&mut self, service: &str, number: &str, answer: CachedAnswer, now: Time, expires: Time) {
+    pub fn put(&mut self, service: &str, number: &str, answer: Arc<CachedAnswer>, now: Time, expires: Time) {
         let key = key(service, number);
         if let Some(at) = self.slots_by_key.get(&key).copied() {
             self.remove(at);
@@ -141,12 +142,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn found(uri: &str) -> CachedAnswer {
-        CachedAnswer {
-            outcome: EnumOutcome::Found,
-            class: "FOUND".to_owned(),
-            candidates: vec![uri.to_owned()],
-        }
+    fn found(uri: &str) -> Arc<CachedAnswer> {
+        let candidates = vec![uri.to_owned()];
+        Arc::new(CachedAnswer { outcome: EnumOutcome::Found, class: "FOUND".to_owned(), candidates })
     }
 
     fn at(seconds: u64) -> Time {

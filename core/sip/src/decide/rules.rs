@@ -82,6 +82,8 @@ pub enum Verdict<'s> {
     Route {
         /// Id of the rule.
         rule: &'s str,
+        /// Its position.
+        position: usize,
         /// The peers.
         choice: &'s RouteChoice,
     },
@@ -89,6 +91,8 @@ pub enum Verdict<'s> {
     Reject {
         /// Id of the rule.
         rule: &'s str,
+        /// Its position.
+        position: usize,
         /// Why, from the catalogue.
         reason: Reason,
         /// Status to answer.
@@ -120,6 +124,19 @@ impl RouteTable {
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Returns the id of the rule at *position*.
+    pub fn id(&self, position: usize) -> Option<&str> {
+        self.rules.get(position).map(|rule| rule.id.as_str())
+    }
+
+    /// Returns what the rule at *position* chooses, if it is one that routes.
+    pub fn choice(&self, position: usize) -> Option<&RouteChoice> {
+        match &self.rules.get(position)?.action {
+            Action::Route(choice) => Some(choice),
+            Action::Lookup(_) | Action::Reject { .. } => None,
+        }
     }
 
     /// Is there no rule at all?
@@ -211,9 +228,9 @@ impl Rule {
             Action::Lookup(service) => {
                 Verdict::Lookup { rule, service: *service, next: position.saturating_add(1) }
             }
-            Action::Route(choice) => Verdict::Route { rule, choice },
+            Action::Route(choice) => Verdict::Route { rule, position, choice },
             Action::Reject { reason, status, phrase } => {
-                Verdict::Reject { rule, reason: *reason, status: *status, phrase }
+                Verdict::Reject { rule, position, reason: *reason, status: *status, phrase }
             }
         }
     }
@@ -345,7 +362,7 @@ mod tests {
         ]));
         let mut trace = Trace::off();
         let premium = Facts { number: Some("+4490123"), ..facts() };
-        let Verdict::Reject { rule: "no_premium", reason, status, phrase } =
+        let Verdict::Reject { rule: "no_premium", position: 0, reason, status, phrase } =
             table.evaluate(0, &premium, &mut trace)
         else {
             panic!("not refused")
@@ -363,7 +380,8 @@ mod tests {
             enum_outcome: Some(EnumOutcome::Found),
             ..facts()
         };
-        let Verdict::Route { rule: "to_b", choice } = table.evaluate(next, &found, &mut trace) else {
+        let Verdict::Route { rule: "to_b", position: 2, choice } = table.evaluate(next, &found, &mut trace)
+        else {
             panic!("not routed")
         };
         assert_eq!(choice.peers, [(PeerIndex(1), 0, 1)]);

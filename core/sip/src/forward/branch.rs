@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::border::{Arm, Border, BranchId, Generation, Scope, TimerKey};
-use crate::event::Attempt;
 use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, RequestLine};
 use crate::parse;
@@ -17,7 +16,7 @@ use crate::trace::Stage;
 use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
 
 use super::decision::next_candidate;
-use super::{Branch, Client, RequestContext};
+use super::{Branch, Client, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
 pub(super) struct Crossing<'a> {
@@ -78,9 +77,9 @@ impl Border {
             }
             context.decision.attempts_left -= 1;
             context.facts.peer_out = Some(target.peer);
-            context.facts.attempts.push(Attempt {
-                peer: peer.id.clone(),
-                target: target.place.id.clone(),
+            context.facts.attempts.push(Tried {
+                peer: target.peer,
+                place: Arc::clone(&target.place),
                 status: None,
                 phrase: None,
                 reason: None,
@@ -191,7 +190,7 @@ impl Border {
             listener_in: context.arrival.flow.listener,
             listener_out,
             own_routes,
-            request_uri: context.decision.candidates.get(context.decision.candidate).map(String::as_bytes),
+            request_uri: context.decision.candidate_uri().map(str::as_bytes),
             is_initial: context.is_initial,
             icid: context.facts.icid.as_deref(),
             branch: BranchId::new(&self.hasher, id, context.branches.len() as u8, loop_hash),

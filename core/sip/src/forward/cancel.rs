@@ -96,7 +96,7 @@ impl Border {
         );
         scope.out.send(branch.hop, &sent);
         self.shard_in(&generation, branch.peer).request(Way::Sent, Method::Cancel);
-        branch.cancel = Some(CancelBranch { client, sent: sent.into_boxed_slice() });
+        branch.cancel = Some(Box::new(CancelBranch { client, sent: sent.into_boxed_slice() }));
     }
 
     pub(super) fn on_cancel_response(

@@ -6,8 +6,7 @@ use arrayvec::ArrayString;
 use smallvec::SmallVec;
 
 use crate::border::Generation;
-use crate::decide::Target;
-use crate::event::Attempt;
+use crate::decide::{CachedAnswer, Target};
 use crate::flow::Flow;
 use crate::input::EnumOutcome;
 use crate::message::Method;
@@ -84,16 +83,31 @@ pub(crate) struct Decision {
     /// The rule behind the last look-up: where the next candidate starts.
     pub(crate) after_lookup: usize,
     pub(crate) enum_service: Option<EnumIndex>,
-    pub(crate) enum_outcome: Option<EnumOutcome>,
-    pub(crate) enum_class: Option<String>,
-    pub(crate) candidates: Vec<String>,
-    pub(crate) candidate: usize,
+    /// What the last look-up led to.
+    pub(crate) answer: Option<Arc<CachedAnswer>>,
+    /// The answer whose candidates are tried.
+    pub(crate) found: Option<Arc<CachedAnswer>>,
+    /// How many of them may be tried (ENUM-17).
+    pub(crate) candidates_max: u8,
+    pub(crate) candidate: u8,
     pub(crate) is_parked: bool,
-    pub(crate) rule: Option<String>,
+    /// Position of the rule that decided.
+    pub(crate) rule: Option<usize>,
     pub(crate) targets: SmallVec<[Target; 4]>,
     pub(crate) next_target: usize,
     pub(crate) attempts_left: u8,
-    pub(crate) failover_statuses: SmallVec<[u16; 4]>,
+}
+
+impl Decision {
+    pub(crate) fn enum_outcome(&self) -> Option<EnumOutcome> {
+        self.answer.as_ref().map(|answer| answer.outcome)
+    }
+
+    /// The URI that ENUM gave, of those the one that is tried now.
+    pub(crate) fn candidate_uri(&self) -> Option<&str> {
+        let found = self.found.as_ref()?;
+        found.candidates.get(usize::from(self.candidate)).map(String::as_str)
+    }
 }
 
 /// Where a request inside a dialog goes.
@@ -116,7 +130,7 @@ pub(crate) struct Branch {
     /// provisionally only what the ACK and the CANCEL are made of, for it is never sent again; of one with a 2xx nothing.
     pub(crate) sent: Box<[u8]>,
     pub(crate) is_outline: bool,
-    pub(crate) cancel: Option<CancelBranch>,
+    pub(crate) cancel: Option<Box<CancelBranch>>,
     pub(crate) has_final: bool,
     /// Cancelled, and never heard of again.
     pub(crate) is_abandoned: bool,
@@ -181,9 +195,19 @@ pub(crate) struct Facts {
     pub(crate) orig_ioi: Option<String>,
     pub(crate) term_ioi: Option<String>,
     pub(crate) request_uri_out: Option<String>,
-    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) attempts: SmallVec<[Tried; 1]>,
     pub(crate) ring_ms: Option<u64>,
     pub(crate) peer_out: Option<PeerIndex>,
+}
+
+/// One try at a target: what becomes an [`Attempt`](crate::event::Attempt) of the record.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) peer: PeerIndex,
+    pub(crate) place: Arc<crate::snapshot::Target>,
+    pub(crate) status: Option<u16>,
+    pub(crate) phrase: Option<Box<str>>,
+    pub(crate) reason: Option<Reason>,
 }
 
 /// The places that a call takes with its peers; giving them back cannot be forgotten.
@@ -246,10 +270,21 @@ impl RequestContext {
 
     /// The Request-URI as it stands now: the candidate that ENUM gave, else as received.
     pub(crate) fn request_uri(&self) -> &[u8] {
-        match self.decision.candidates.get(self.decision.candidate) {
+        match self.decision.candidate_uri() {
             Some(candidate) => candidate.as_bytes(),
             None => received_uri(&self.request),
         }
+    }
+
+    /// Id of the rule that decided.
+    pub(crate) fn rule(&self) -> Option<&str> {
+        self.generation.snapshot.routes.id(self.decision.rule?)
+    }
+
+    /// Is the next target to be tried after this final status?
+    pub(crate) fn fails_over_after(&self, status: u16) -> bool {
+        let choice = self.decision.rule.and_then(|rule| self.generation.snapshot.routes.choice(rule));
+        choice.is_some_and(|choice| choice.failover_statuses.contains(&status))
     }
 
     pub(crate) fn direction(&self) -> Direction {

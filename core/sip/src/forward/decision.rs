@@ -60,13 +60,13 @@ impl Border {
                         return Ok(());
                     }
                 }
-                Verdict::Route { rule, choice } => {
-                    context.decision.rule = Some(rule.to_owned());
+                Verdict::Route { position, choice, .. } => {
+                    context.decision.rule = Some(position);
                     self.choose_targets(context, &generation, choice);
                     return self.forward_next(id, context, message, scope);
                 }
-                Verdict::Reject { rule, reason, status, phrase } => {
-                    context.decision.rule = Some(rule.to_owned());
+                Verdict::Reject { position, reason, status, phrase, .. } => {
+                    context.decision.rule = Some(position);
                     return Err(Rejection::with_status(reason, status, phrase));
                 }
                 Verdict::NoRoute => return Err(Rejection::new(no_route_reason(context))),
@@ -80,7 +80,6 @@ impl Border {
         decision.next_target = 0;
         decide::target_set(choice, |peer| self.targets_of(generation, peer), hash, &mut decision.targets);
         decision.attempts_left = choice.attempts_max;
-        decision.failover_statuses = choice.failover_statuses.iter().copied().collect();
     }
 
     fn look_up(
@@ -107,9 +106,9 @@ impl Border {
         };
         context.decision.enum_service = Some(service);
         if let Some(answer) = self.answers.get(&service_of.id, &number, scope.now.time) {
-            let answer = answer.clone();
+            let answer = Arc::clone(answer);
             self.statistics().cache_hits.one();
-            take_answer(context, snapshot, &answer, scope);
+            take_answer(context, &answer, scope);
             return LookUp::Done;
         }
         self.statistics().cache_misses.one();
@@ -136,7 +135,7 @@ impl Border {
                 );
             }
             Asked::Full => {
-                take_answer(context, snapshot, &no_answer(CLASS_OVERLOAD), scope);
+                take_answer(context, &no_answer(CLASS_OVERLOAD), scope);
                 return LookUp::Done;
             }
         }
@@ -151,11 +150,12 @@ impl Border {
             return;
         };
         self.statistics().questions_answered.one();
-        let cached = usable(CachedAnswer { outcome, class, candidates }, &self.generation.snapshot.limits);
+        let answer = usable(CachedAnswer { outcome, class, candidates }, &self.generation.snapshot.limits);
+        let cached = Arc::new(answer);
         if ttl_ms > 0 {
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
             if let QuestionBody::Enum { service, number } = &body {
-                self.answers.put(service, number, cached.clone(), scope.now.time, expires);
+                self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
             }
         }
         self.resume(waiters, &cached, scope);
@@ -168,7 +168,7 @@ impl Border {
         self.resume(waiters, &no_answer(CLASS_DEADLINE), scope);
     }
 
-    fn resume(&mut self, waiters: Vec<SlotId>, answer: &CachedAnswer, scope: &mut Scope<'_>) {
+    fn resume(&mut self, waiters: Vec<SlotId>, answer: &Arc<CachedAnswer>, scope: &mut Scope<'_>) {
         for id in waiters {
             self.with_context(id, scope, |border, context, scope| {
                 if !std::mem::take(&mut context.decision.is_parked) || context.final_status.is_some() {
@@ -176,8 +176,7 @@ impl Border {
                 }
                 let delay = scope.now.time.since(context.arrival.time).as_millis() as u64;
                 border.statistics().question_delay.observe(&crate::statistics::QUESTION_BOUNDS_MS, delay);
-                let snapshot = Arc::clone(&context.generation.snapshot);
-                take_answer(context, &snapshot, answer, scope);
+                take_answer(context, answer, scope);
                 if let Err(rejection) = border.decide(id, context, None, scope) {
                     border.reject(id, context, None, &rejection, scope);
                 }
@@ -199,7 +198,7 @@ fn evaluate<'s>(snapshot: &'s Snapshot, context: &RequestContext, scope: &mut Sc
         method: context.method(),
         request_uri: context.request_uri(),
         number: context.decision.number.as_deref(),
-        enum_outcome: context.decision.enum_outcome,
+        enum_outcome: context.decision.enum_outcome(),
     };
     snapshot.routes.evaluate(context.decision.next_rule, &facts, &mut scope.out.trace)
 }
@@ -235,23 +234,19 @@ fn usable(mut answer: CachedAnswer, limits: &Limits) -> CachedAnswer {
     answer
 }
 
-fn no_answer(class: &str) -> CachedAnswer {
-    CachedAnswer { outcome: EnumOutcome::Failed, class: class.to_owned(), candidates: Vec::new() }
+fn no_answer(class: &str) -> Arc<CachedAnswer> {
+    let class = class.to_owned();
+    Arc::new(CachedAnswer { outcome: EnumOutcome::Failed, class, candidates: Vec::new() })
 }
 
-fn take_answer(
-    context: &mut RequestContext,
-    snapshot: &Snapshot,
-    answer: &CachedAnswer,
-    scope: &mut Scope<'_>,
-) {
-    let candidates_max =
-        context.decision.enum_service.map_or(1, |service| snapshot.enums[service.at()].candidates_max);
+fn take_answer(context: &mut RequestContext, answer: &Arc<CachedAnswer>, scope: &mut Scope<'_>) {
+    let enums = &context.generation.snapshot.enums;
     let decision = &mut context.decision;
-    decision.enum_outcome = Some(answer.outcome);
-    decision.enum_class = Some(answer.class.clone());
+    decision.answer = Some(Arc::clone(answer));
     if answer.outcome == EnumOutcome::Found {
-        decision.candidates = answer.candidates.iter().take(usize::from(candidates_max)).cloned().collect();
+        decision.candidates_max =
+            decision.enum_service.map_or(1, |service| enums[service.at()].candidates_max);
+        decision.found = Some(Arc::clone(answer));
         decision.candidate = 0;
     }
     scope.step(
@@ -265,7 +260,7 @@ fn take_answer(
 
 /// Nothing routes it: say what was wrong with the number, if the number was (ENUM-47, ENUM-48, TEL-09).
 fn no_route_reason(context: &RequestContext) -> Reason {
-    match context.decision.enum_outcome {
+    match context.decision.enum_outcome() {
         Some(EnumOutcome::NotFound) => Reason::NumberUnknown,
         Some(EnumOutcome::Failed) => Reason::EnumFailed,
         _ => match Uri::parse(context.request_uri()).map(|uri| number_kind(&uri)) {
@@ -283,12 +278,14 @@ pub(super) fn elapsed_ms(context: &RequestContext, now: Time) -> u64 {
 /// The next URI that ENUM offered, when the ones before it failed (ENUM-17). `false` when there is none.
 pub(super) fn next_candidate(context: &mut RequestContext, scope: &mut Scope<'_>) -> bool {
     let decision = &mut context.decision;
-    if decision.candidate + 1 >= decision.candidates.len() {
+    let offered = decision.found.as_ref().map_or(0, |found| found.candidates.len());
+    let next = decision.candidate.saturating_add(1);
+    if usize::from(next) >= offered.min(usize::from(decision.candidates_max)) {
         return false;
     }
-    decision.candidate += 1;
+    decision.candidate = next;
     decision.next_rule = decision.after_lookup;
-    let uri = decision.candidates[decision.candidate].clone();
-    scope.step(Stage::Decide, None, "next candidate", || uri, Some("ENUM-17"));
+    let uri = decision.candidate_uri().unwrap_or_default();
+    scope.step(Stage::Decide, None, "next candidate", || uri.to_owned(), Some("ENUM-17"));
     true
 }

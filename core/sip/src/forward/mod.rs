@@ -18,5 +18,5 @@ mod upstream;
 pub(crate) use calls::CallTable;
 pub(crate) use context::{
     Arrival, BestResponse, Branch, CallPlaces, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
-    RequestContext, Server,
+    RequestContext, Server, Tried,
 };

@@ -1,13 +1,13 @@
 //! The charging record of a request that is over (TS 32.260 §5.2.1, CH-10 to CH-17): exactly one for each that was admitted.
 
 use crate::border::{Border, Scope};
-use crate::event::{CallRecord, Event, Outcome, RecordKind};
+use crate::event::{Attempt, CallRecord, Event, Outcome, RecordKind};
 use crate::message::{HeaderId, Message, Method, NameAddr};
 use crate::parse;
 use crate::reason::Reason;
-use crate::snapshot::PeerIndex;
+use crate::snapshot::{PeerIndex, Snapshot};
 
-use super::RequestContext;
+use super::{RequestContext, Tried};
 
 impl Border {
     /// Writes the record of a request that did not become a call, if it is of a kind that makes one, and counts it.
@@ -59,13 +59,13 @@ impl Border {
             called: text(super::context::received_uri(&context.request)),
             request_uri_out: context.facts.request_uri_out.clone(),
             number: context.decision.number.map(|number| number.to_string()),
-            enum_class: context.decision.enum_class.clone(),
-            route: context.decision.rule.clone(),
+            enum_class: context.decision.answer.as_ref().map(|answer| answer.class.clone()),
+            route: context.rule().map(str::to_owned),
             outcome,
             status,
             reason: reason.map(Reason::id),
             source: reason.map(|reason| reason.entry().source),
-            attempts: context.facts.attempts.clone(),
+            attempts: context.facts.attempts.iter().map(|tried| attempt(tried, snapshot)).collect(),
             start_ms: context.arrival.unix_ms,
             ring_ms: context.facts.ring_ms,
             answer_ms: None,
@@ -85,6 +85,16 @@ impl Border {
         }
         self.stored_index = index;
         record
+    }
+}
+
+fn attempt(tried: &Tried, snapshot: &Snapshot) -> Attempt {
+    Attempt {
+        peer: snapshot.peer(tried.peer).id.clone(),
+        target: tried.place.id.clone(),
+        status: tried.status,
+        phrase: tried.phrase.as_deref().map(str::to_owned),
+        reason: tried.reason.map(Reason::id),
     }
 }
 

@@ -190,7 +190,7 @@ impl Border {
         }
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.status = Some(status);
-            attempt.phrase = message.status().map(|line| String::from_utf8_lossy(line.phrase).into_owned());
+            attempt.phrase = message.status().map(|line| String::from_utf8_lossy(line.phrase).into());
         }
         if status < 300 {
             return self.on_success(id, context, at, message, status, scope);
@@ -199,7 +199,7 @@ impl Border {
             context,
             BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason: None },
         );
-        let is_retriable = context.decision.failover_statuses.contains(&status);
+        let is_retriable = context.fails_over_after(status);
         self.next_or_finish(id, context, is_retriable, scope);
     }
 
@@ -253,7 +253,7 @@ impl Border {
             Some(reason.entry().clause),
         );
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
-            attempt.reason = Some(reason.id());
+            attempt.reason = Some(reason);
         }
         // RFC 3261 §16.8, §16.9: silence counts as 408, unreachability as 503.
         let status = if reason == Reason::Timeout { 408 } else { 503 };

@@ -53,7 +53,7 @@ impl Border {
         self.peer_shard_of(context).rejection(reason);
         scope.step(
             stage_of(reason),
-            context.decision.rule.as_deref(),
+            context.rule(),
             "refused",
             || format!("{} {} ({})", rejection.status, rejection.phrase, reason.id()),
             Some(reason.entry().clause),
