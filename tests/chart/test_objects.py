@@ -93,20 +93,23 @@ def test_mounts_have_volumes_and_volumes_have_sources(objects: list[Object], cas
     assert not any("subPath" in mount for mount in container(objects)["volumeMounts"]), "a subPath never changes"
     config_maps = {found["metadata"]["name"]: found["data"] for found in every(objects, "ConfigMap")}
     secrets = {found["metadata"]["name"]: found["data"] for found in every(objects, "Secret")}
-    existing = YAML(typ="safe").load(case).get("keys", {}).get("existingSecret")
+    values = YAML(typ="safe").load(case)
+    existing = {values.get(section, {}).get("existingSecret") for section in ("keys", "tls")}
     for volume in volumes.values():
         if "configMap" in volume:
             assert config_maps[volume["configMap"]["name"]]
-        if "secret" in volume and volume["secret"]["secretName"] != existing:
+        if "secret" in volume and volume["secret"]["secretName"] not in existing:
             held = secrets[volume["secret"]["secretName"]]
             assert {item["key"] for item in volume["secret"]["items"]} <= set(held)
 
 
 def test_configuration_is_one_that_the_border_accepts(objects: list[Object], tmp_path: Path) -> None:
     """Each rendered configuration loads without a fault, with its policies and key where the pod has them."""
-    for folder in ("config", "policies", "keys"):
+    for folder in ("config", "policies", "keys", "tls"):
         (tmp_path / folder).mkdir()
     (tmp_path / "keys" / "token.key").write_text("00" * 32)
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / "tls" / name).write_text("-----BEGIN anything")
     for name, text in one(objects, "ConfigMap", "ibcf-policies")["data"].items():
         (tmp_path / "policies" / name).write_text(text)
     declared = {
@@ -117,7 +120,9 @@ def test_configuration_is_one_that_the_border_accepts(objects: list[Object], tmp
         path = tmp_path / "config" / name
         path.write_text(text)
         config = load(path)
-        assert {(entry.address.port, entry.transport.upper()) for entry in config.listeners} == declared
+        assert {
+            (entry.address.port, "UDP" if entry.transport == "udp" else "TCP") for entry in config.listeners
+        } == declared
         assert config.admin.address.port == admin
         assert config.admin.address.address.is_unspecified, "the kubelet asks the pod's own address"
         [service] = config.enum
