@@ -161,8 +161,10 @@ class Engine:
             SnapshotRefusedError: it cannot be loaded.
         """
 
-    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> Outputs:
-        """Handle a datagram that came from *source* (`ip:port`) to the listener of that id. Due timers fire first.
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int, peer: str | None = None) -> Outputs:
+        """Handle a message that came from *source* (`ip:port`) to the listener of that id. Due timers fire first.
+
+        To a TLS listener, *peer* is the id of the peer that a certificate proved; elsewhere the address tells.
 
         Raises:
             CoreError: there is no such listener, or *source* is not an address with a port.

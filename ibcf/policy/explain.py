@@ -88,8 +88,8 @@ class Outputs(Protocol):
 class Engine(Protocol):
     """One border without sockets: see `ibcf._core.Engine`."""
 
-    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> Outputs:
-        """Handle a datagram."""
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int, peer: str | None = None) -> Outputs:
+        """Handle a message."""
         ...
 
     def answer(self, answers: bytes, *, now_ms: int) -> Outputs:
@@ -238,7 +238,7 @@ async def explain(
     told.located = await locations.sets()
     if told.located:
         engine.set_targets(encode_target_sets(told.located), now_ms=now_ms)
-    outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms)
+    outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms, peer=peer.id)
     for _ in range(ROUNDS_MAX):
         told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
         told.events += decode_events(outputs.events)[0]

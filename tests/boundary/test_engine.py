@@ -106,3 +106,20 @@ def test_two_listeners_keep_their_names() -> None:
     engine = _core.Engine(snapshot(listeners=[first, first | {"id": "second", "address": "127.0.0.1:5080"}]))
     outputs = engine.receive("second", SOURCE, request("INVITE", "tel:+44901", source=SOURCE), now_ms=START_MS)
     assert {listener for listener, _, _ in outputs.sends} == {"second"}
+
+
+def test_over_tls_the_certificate_tells_who_sends_and_not_the_address() -> None:
+    """On a TLS listener the peer that was proved is the sender; without one, nobody is, whatever the address."""
+    listener = {"id": "home", "side": "home", "transport": "tls", "address": "127.0.0.1:0", "tls": "own"}
+    [peer] = document()["peers"]
+    peer |= {"tls": {"identities": ["a.example"], "authorities": ""}, "targets": []}
+    tls = [{"id": "own", "certificates": "", "private_key": ""}]
+    engine = _core.Engine(snapshot(tls=tls, listeners=[listener], peers=[peer]))
+    message = request("INVITE", "tel:+44901", source=SOURCE)
+    proved = engine.receive("home", "192.0.2.1:5061", message, now_ms=START_MS, peer="home_core")
+    [record] = [event for event in boundary.decode_events(proved.events)[0] if isinstance(event, boundary.CallFinished)]
+    assert (record.peer_in, record.reason) == ("home_core", "decide.forbidden")
+    stranger = engine.receive("home", SOURCE, request("INVITE", "tel:+44901", source=SOURCE, call="2"), now_ms=START_MS)
+    [refused] = boundary.decode_events(stranger.events)[0]
+    assert isinstance(refused, boundary.MessageRefused)
+    assert refused.reason == "admit.unknown_source"

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ibcf_sip::input::{Answer, TargetSet};
+use ibcf_sip::rewrite::peer_tag;
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::statistics::Shared;
 use ibcf_sip::trace::Trace;
@@ -62,7 +63,7 @@ impl Engine {
         Ok(Self { listeners, state: Mutex::new(State { border, outputs }) })
     }
 
-    #[pyo3(signature = (listener, source, data, *, now_ms))]
+    #[pyo3(signature = (listener, source, data, *, now_ms, peer=None))]
     fn receive(
         &self,
         py: Python<'_>,
@@ -70,14 +71,16 @@ impl Engine {
         source: &str,
         data: &[u8],
         now_ms: u64,
+        peer: Option<&str>,
     ) -> Result<Outputs, BoundaryError> {
         let at = self.listeners.iter().position(|id| id == listener).ok_or_else(|| {
             BoundaryError::UnknownListener { id: listener.to_owned(), known: self.listeners.join(", ") }
         })?;
         let source: SocketAddr = source.parse().map_err(|_| BoundaryError::Source(source.to_owned()))?;
         self.run(py, |state| {
-            let listener = ListenerIndex(at as u16);
-            state.handle(Input::Message { flow: Flow::datagram(listener, source), bytes: data }, now_ms);
+            let peer = peer.map(peer_tag);
+            let flow = Flow { peer, ..Flow::datagram(ListenerIndex(at as u16), source) };
+            state.handle(Input::Message { flow, bytes: data }, now_ms);
         })
     }
 

@@ -47,7 +47,7 @@ class FakeEngine:
         """Take a snapshot."""
         self.target = "127.0.0.3:5060"
 
-    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> FakeOutputs:
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int, peer: str | None = None) -> FakeOutputs:
         """Refuse premium numbers, and ask for all others."""
         if b"tel:+4490" in data:
             refused = {

@@ -59,7 +59,7 @@ class FakeEngine:
     outputs: list[FakeOutputs]
     given: list[tuple[object, ...]] = field(default_factory=list)
 
-    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int) -> FakeOutputs:
+    def receive(self, listener: str, source: str, data: bytes, *, now_ms: int, peer: str | None = None) -> FakeOutputs:
         """Note a datagram."""
         self.given.append((listener, source, data))
         return self.outputs.pop(0)
