@@ -5,7 +5,7 @@ place beside the product. Everything runs on one thread: callbacks of Python on 
 
 | command    | keys                          | effect                                                        |
 |------------|-------------------------------|---------------------------------------------------------------|
-| account    | identity, route               | be this user, and send everything through this route          |
+| account    | identity, route, reliable     | be this user, send all through this route; 18x with PRACK     |
 | call       | uri, headers                  | place a call                                                  |
 | answer     | call, code                    | answer a call that came in                                    |
 | hold       | call                          | send a re-INVITE with a=sendonly                              |
@@ -115,7 +115,7 @@ class Agent:
         self._calls: dict[int, Call] = {}
         self._account: Account | None = None
         self._endpoint = endpoint(options.log)
-        ports = {name: self._open(name, options) for name in options.transports.split(",")}
+        ports = {name: self._open(name, options) for name in TRANSPORTS}
         self._endpoint.libStart()
         emit("ready", version=self._endpoint.libVersion().full, ports=ports)
 
@@ -143,6 +143,8 @@ class Agent:
         config.natConfig.sdpNatRewriteUse = False
         config.mediaConfig.transportConfig.port = 0
         config.mediaConfig.transportConfig.boundAddress = command["address"]
+        if command["reliable"]:
+            config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
         # a hold that says so with an attribute, as RFC 6337 §5.3 asks, not with c=0.0.0.0
         config.callConfig.holdType = pj.PJSUA_CALL_HOLD_TYPE_RFC3264
         if self._account is not None:
@@ -253,11 +255,8 @@ def as_strings(values: list[str]) -> Any:
 def main() -> None:
     """Read the options and serve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--address", required=True)
-    parser.add_argument("--transports", default="udp")
-    parser.add_argument("--log", default="")
-    for name in ("authorities", "certificate", "private-key"):
-        parser.add_argument(f"--{name}", default="")
+    for name in ("address", "log", "authorities", "certificate", "private-key"):
+        parser.add_argument(f"--{name}", required=True)
     agent = Agent(parser.parse_args())
     try:
         agent.serve()

@@ -32,21 +32,26 @@ class Line:
     callee: UserAgent
     transport: str
 
-    def dial(self) -> Dialled:
-        """Call the number of carrier B and let it ring."""
+    def dial(self, *, into: bool = False, reliable: bool = False) -> Dialled:
+        """Call the number of carrier B, or from there *into* our own network, and let it ring."""
         border = self.scene.border
-        self.caller.become(CALLER, border.listeners[self.scene.carriers.a.listener], self.transport)
-        self.callee.become(CALLEE, border.listeners[self.scene.carriers.b.listener], self.transport)
-        since = len(self.callee.child.lines)
-        caller, call_id = self.caller.call(f"tel:{NUMBER_OF_B}", HEADERS)
-        callee, invite = self.callee.take(since)
+        home = border.listeners[self.scene.carriers.a.listener]
+        peer = border.listeners[self.scene.carriers.b.listener]
+        self.caller.become(CALLER, home, self.transport, reliable=reliable)
+        self.callee.become(CALLEE, peer, self.transport, reliable=reliable)
+        rings, calls, uri = self.callee, self.caller, f"tel:{NUMBER_OF_B}"
+        if into:
+            rings, calls, uri = self.caller, self.callee, CALLER
+        since = len(rings.child.lines)
+        caller, call_id = calls.call(uri, HEADERS)
+        callee, invite = rings.take(since)
         callee.answer(180)
         caller.wait_for("state", state="early", code=180)
         return Dialled(caller, callee, call_id, invite)
 
-    def talk(self) -> Dialled:
+    def talk(self, *, into: bool = False, reliable: bool = False) -> Dialled:
         """Call, answer, and wait until speech has gone both ways."""
-        call = self.dial()
+        call = self.dial(into=into, reliable=reliable)
         call.callee.answer(200)
         for leg in (call.caller, call.callee):
             leg.wait_for("state", state="confirmed")

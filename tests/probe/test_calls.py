@@ -93,3 +93,24 @@ def test_hold_and_back_by_either_side(line: Line, side: str) -> None:
     counted = {"peer": asked, "way": "received", "kind": "request", "method": "INVITE"}
     assert line.scene.grown("ibcf_sip_messages_total", **counted) == (3 if side == "caller" else 2)
     assert line.scene.grown("ibcf_call_attempts_total") == 1
+
+
+def test_call_into_our_own_network(line: Line) -> None:
+    """A user of carrier B calls one of ours: speech goes both ways, and the record says entry."""
+    call = line.talk(into=True)
+    call.caller.hang_up()
+    ended(line, call)
+    record = line.scene.record()
+    assert (record["outcome"], record["direction"]) == ("answered", "entry")
+    assert (record["peer_in"], record["peer_out"]) == ("carrier_b", "carrier_a")
+    assert line.scene.grown("ibcf_call_attempts_total", direction="entry", outcome="answered") == 1
+
+
+def test_reliable_ringing_is_acknowledged_end_to_end(line: Line) -> None:
+    """With 100rel on both sides the PRACK of the caller reaches the callee before the answer (RFC 3262)."""
+    call = line.talk(reliable=True)
+    call.callee.hang_up()
+    ended(line, call)
+    assert line.scene.record()["released_by"] == "downstream"
+    for peer, way in (("carrier_a", "received"), ("carrier_b", "sent")):
+        assert line.scene.grown("ibcf_sip_messages_total", peer=peer, way=way, kind="request", method="PRACK") == 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.system.support.certificates import Issued
 from tests.system.support.children import Child, ChildError, wait_until
 from tests.system.support.ports import host_port
 
@@ -23,15 +24,6 @@ Event = dict[str, Any]
 def is_there() -> bool:
     """Tell whether pjsua2 is installed, without loading it into this process."""
     return importlib.util.find_spec("pjsua2") is not None
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What a user agent shows to its neighbour, and whom it believes."""
-
-    authorities: Path
-    certificate: Path
-    private_key: Path
 
 
 @dataclass(frozen=True)
@@ -81,17 +73,14 @@ class Leg:
 class UserAgent:
     """One child process with one user agent."""
 
-    def __init__(self, address: str, *, folder: Path, certificate: Certificate | None = None) -> None:
-        """Start it on *address*; with a *certificate* it speaks TLS too."""
+    def __init__(self, address: str, shown: Issued, authorities: Path, *, folder: Path) -> None:
+        """Start it on *address*: over UDP, TCP, and TLS with certificates of *authorities* on both ends."""
         self.address = address
         self.ports: dict[str, int] = {}
         command = [sys.executable, str(AGENT), "--address", address, "--log", str(folder / f"pjsua2-{address}.log")]
-        transports = ["udp", "tcp"]
-        if certificate is not None:
-            transports.append("tls")
-            command += ["--authorities", str(certificate.authorities), "--certificate", str(certificate.certificate)]
-            command += ["--private-key", str(certificate.private_key)]
-        self.child = Child([*command, "--transports", ",".join(transports)], folder=folder, listens=True)
+        command += ["--certificate", str(shown.certificate), "--private-key", str(shown.private_key)]
+        command += ["--authorities", str(authorities)]
+        self.child = Child(command, folder=folder, listens=True)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -107,11 +96,11 @@ class UserAgent:
         """End it."""
         self.child.stop()
 
-    def become(self, identity: str, border: tuple[str, int], transport: str) -> None:
-        """Be the user *identity* of a network that sends everything through *border*."""
+    def become(self, identity: str, border: tuple[str, int], transport: str, *, reliable: bool = False) -> None:
+        """Be the user *identity* of a network that sends everything through *border*; *reliable* asks for PRACK."""
         parameter = "" if transport == "udp" else f";transport={transport}"
         route = f"sip:{host_port(*border)}{parameter};lr"
-        self.ask("account", identity=identity, route=route, address=self.address)
+        self.ask("account", identity=identity, route=route, address=self.address, reliable=reliable)
 
     def call(self, uri: str, headers: dict[str, str]) -> tuple[Leg, str]:
         """Place a call; return it and its Call-ID."""

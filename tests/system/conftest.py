@@ -9,6 +9,7 @@ import pytest
 from tests.parts import missing
 from tests.system.support import knot, sipp
 from tests.system.support.border import Border
+from tests.system.support.certificates import Identities, issue_all
 from tests.system.support.configuration import ZONE, Carriers, Document, choose_carriers, prepare, write
 from tests.system.support.flow import Stage, stage
 
@@ -55,6 +56,12 @@ def domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[knot.NameServe
     zones = {name: knot.zone_text(name, "") for name in names}
     with knot.name_server(knot_program(), zones, tmp_path_factory.mktemp("domains")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
+    """Issue certificates to the border and to the carriers."""
+    return issue_all(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

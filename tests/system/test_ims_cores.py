@@ -1,6 +1,6 @@
 """Kamailio as the IMS core on both sides: caller, core A, the border, core B, callee."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,12 @@ from tests.parts import missing
 from tests.system.conftest import NETWORKS
 from tests.system.support import kamailio
 from tests.system.support.border import Border
+from tests.system.support.certificates import Identities, Issued
 from tests.system.support.children import wait_until
-from tests.system.support.configuration import Carrier, Carriers, choose_carriers, prepare, section, write
+from tests.system.support.configuration import Carrier, Carriers, choose_carriers, connect, prepare, section, write
 from tests.system.support.flow import NUMBER_OF_B, Stage, limits, load, stage
-from tests.system.support.kamailio import Core
-from tests.system.support.places import Places, networks
+from tests.system.support.kamailio import Core, Proof
+from tests.system.support.places import Place, Places, networks
 from tests.system.support.ports import host_port
 from tests.system.support.sipp import Sipp
 
@@ -73,9 +74,6 @@ class Chain:
         )
 
 
-Connect = Callable[..., Chain]
-
-
 @pytest.fixture(params=["udp"])
 def transport(request: pytest.FixtureRequest) -> str:
     """Go through the transports between the cores and the border."""
@@ -84,18 +82,18 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def chain(parts: None, places: Places, transport: str, tmp_path: Path) -> Iterator[Chain]:
+def chain(parts: None, places: Places, transport: str, identities: Identities, tmp_path: Path) -> Iterator[Chain]:
     """Connect everything: what chooses its ports first, then the border, then who sends to it."""
     with ExitStack() as ends:
-        a = ends.enter_context(
-            Core("originating", places.a, places.a.addresses[0], tmp_path / "a", transports=("udp", transport))
-        )
-        b = [
-            ends.enter_context(
-                Core("terminating", places.b, address, tmp_path / f"b{nth}", transports=("udp", transport))
-            )
-            for nth, address in enumerate(places.b.addresses[:2], 1)
-        ]
+
+        def core(role: str, place: Place, nth: int, shown: Issued) -> Core:
+            proof = Proof(shown, identities.authority.path) if transport == "tls" else None
+            folder = tmp_path / f"{role}-{nth}"
+            made = Core(role, place, place.addresses[nth], folder, transports=("udp", transport), proof=proof)
+            return ends.enter_context(made)
+
+        a = core("originating", places.a, 0, identities.a)
+        b = [core("terminating", places.b, nth, identities.b) for nth in range(2)]
         carriers = Carriers(
             a=Carrier("carrier_a", a.address, a.ports[transport], f"home_{transport}"),
             b=Carrier("carrier_b", b[0].address, b[0].ports[transport], f"peer_{transport}"),
@@ -107,21 +105,17 @@ def chain(parts: None, places: Places, transport: str, tmp_path: Path) -> Iterat
         peer = section(document, "peers", "carrier_b")
         peer["sources"] = [f"{core.address}/32" for core in b]
         peer["targets"] = [
-            {
-                "id": f"b{nth}",
-                "address": host_port(core.address, core.ports[transport]),
-                "transport": transport,
-                "priority": nth,
-            }
+            {"id": f"b{nth}", "address": host_port(core.address, core.ports[transport]), "priority": nth}
             for nth, core in enumerate(b, 1)
         ]
+        connect(document, transport, identities)
         border = Border(write(document, tmp_path / "border.yaml"), cdr=tmp_path / "cdr")
         scene = ends.enter_context(stage(border, carriers, tmp_path))
         callee_port = places.b.free_port(places.b.addresses[-1])
         parameter = f";transport={transport}"
         a.start(f"sip:{scene.border.target(carriers.a.listener)}{parameter}")
-        for core in b:
-            core.start(f"sip:{host_port(places.b.addresses[-1], callee_port)}")
+        for each in b:
+            each.start(f"sip:{host_port(places.b.addresses[-1], callee_port)}")
         yield Chain(scene, places, a, b, transport, callee_port)
 
 

@@ -53,7 +53,9 @@ class Border:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """End it; the second signal says that nobody waits for what is still in progress."""
+        if self.child.code is None:
+            self.child.signal(signal.SIGINT)
         self.child.stop()
 
     def target(self, listener: str) -> str:

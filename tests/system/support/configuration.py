@@ -8,12 +8,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.system.support.certificates import SIP_NAMES, Identities
 from tests.system.support.ports import free_port, host_port
 
 Document = dict[str, Any]
 POLICIES = Path(__file__).parents[3] / "policies"
 SHIPPED = POLICIES / "demo.yaml"
 ZONE = POLICIES / "demo.zone"
+OURS = "border"
+"""Id of the certificate that the border shows."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,51 @@ def prepare(carriers: Carriers, folder: Path, *, dns: list[str] | None) -> Docum
         del service["zone_file"]
         service["servers"] = dns
     return document
+
+
+def offer(document: Document, side: str, transport: str) -> str:
+    """Add a listener for *transport* on one side, let the peers of that side use it too, and return its id."""
+    identifier = f"{side}_{transport}"
+    if identifier in {listener["id"] for listener in document["listeners"]}:
+        return identifier
+    address = next(listener["address"] for listener in document["listeners"] if listener["side"] == side)
+    listener = {"id": identifier, "side": side, "transport": transport, "address": address}
+    if transport == "tls":
+        listener["tls"] = OURS
+    document["listeners"].append(listener)
+    for peer in document["peers"]:
+        if peer["side"] == side:
+            held = peer["listeners"]
+            peer["listeners"] = [*([held] if isinstance(held, str) else held), identifier]
+    return identifier
+
+
+def reach(document: Document, peer: str, transport: str) -> None:
+    """Send to all targets of a peer over *transport*."""
+    for target in section(document, "peers", peer)["targets"]:
+        target["transport"] = transport
+
+
+def connect(document: Document, transport: str, identities: Identities) -> None:
+    """Carry everything between the border and carriers A and B over *transport*."""
+    if transport == "udp":
+        return
+    if transport == "tls":
+        prove(document, identities)
+    for side in ("home", "peer"):
+        offer(document, side, transport)
+    for peer in ("carrier_a", "carrier_b"):
+        reach(document, peer, transport)
+
+
+def prove(document: Document, identities: Identities) -> None:
+    """Show the border's certificate, and ask each peer for one that names its domain."""
+    shown, authorities = identities.border, str(identities.authority.path)
+    document["tls"] = [
+        {"id": OURS, "certificate": str(shown.certificate), "private_key": str(shown.private_key)},
+    ]
+    for peer in document["peers"]:
+        peer["tls"] = {"identities": [SIP_NAMES[peer["id"]]], "authorities": authorities}
 
 
 def write(document: Document, path: Path) -> Path:

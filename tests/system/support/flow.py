@@ -32,11 +32,18 @@ class Stage:
         self._before = self.border.metrics()
 
     def uas(
-        self, scenario: str, carrier: Carrier, *, calls: int = 1, timeout_s: int = 30, pause_ms: int = 0
+        self,
+        scenario: str,
+        carrier: Carrier,
+        *,
+        calls: int = 1,
+        timeout_s: int = 30,
+        pause_ms: int = 0,
+        transport: str = "udp",
     ) -> sipp.Sipp:
         """Start the called side at its carrier's target."""
         options = [*limits(calls, timeout_s), "-d", str(pause_ms)]
-        return self.play(scenario, options, address=carrier.address, port=carrier.port)
+        return self.play(scenario, options, address=carrier.address, port=carrier.port, transport=transport)
 
     def uac(
         self,
@@ -50,18 +57,36 @@ class Stage:
         timeout_s: int = 30,
         address: str | None = None,
         listener: str | None = None,
+        transport: str = "udp",
     ) -> sipp.Sipp:
         """Start the calling side, carrier A unless told otherwise; it does not wait for the end."""
         origin = carrier or self.carriers.a
         target = self.border.target(listener or origin.listener)
         options = [*limits(calls, timeout_s), *load(number, calls=calls, rate=rate, pause_ms=pause_ms), target]
-        return self.play(scenario, options, address=address or origin.address)
+        return self.play(scenario, options, address=address or origin.address, transport=transport, called=False)
 
     def play(
-        self, scenario: str, options: list[str], *, address: str, port: int | None = None, prefix: tuple[str, ...] = ()
+        self,
+        scenario: str,
+        options: list[str],
+        *,
+        address: str,
+        port: int | None = None,
+        prefix: tuple[str, ...] = (),
+        transport: str = "udp",
+        called: bool = True,
     ) -> sipp.Sipp:
         """Start SIPp with options of the test's own; it ends with the stage."""
-        process = sipp.start(scenario, options, address=address, port=port, folder=self.folder, prefix=prefix)
+        process = sipp.start(
+            scenario,
+            options,
+            address=address,
+            port=port,
+            folder=self.folder,
+            prefix=prefix,
+            transport=transport,
+            called=called,
+        )
         self._ends.callback(process.stop)
         return process
 

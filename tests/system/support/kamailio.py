@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.system.support.certificates import Issued
 from tests.system.support.children import Child, wait_until
 from tests.system.support.places import Place
 from tests.system.support.ports import is_bound
@@ -22,6 +23,26 @@ def program() -> str | None:
     return shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
 
 
+@dataclass(frozen=True)
+class Proof:
+    """A certificate to show, and the authorities that those of the neighbours must come from; both are asked for."""
+
+    shown: Issued
+    authorities: Path
+
+    def text(self) -> str:
+        """Return a tls.cfg that asks for certificates as client and as server."""
+        lines = [
+            "method = TLSv1.2+",
+            "verify_certificate = yes",
+            "require_certificate = yes",
+            f"private_key = {self.shown.private_key}",
+            f"certificate = {self.shown.certificate}",
+            f"ca_list = {self.authorities}",
+        ]
+        return "\n".join(["[server:default]", *lines, "[client:default]", *lines, ""])
+
+
 @dataclass
 class Core:
     """One Kamailio: a role, an address, a way out; it can be ended and started again."""
@@ -31,8 +52,8 @@ class Core:
     address: str
     folder: Path
     transports: tuple[str, ...] = ("udp",)
-    tls: str | None = None
-    """Text of its tls.cfg, for transport tls."""
+    proof: Proof | None = None
+    """What it shows and believes, for transport tls."""
     ports: dict[str, int] = field(init=False)
     child: Child | None = field(default=None, init=False)
     _following: str = field(default="", init=False)
@@ -59,7 +80,7 @@ class Core:
         configuration = self._write(following)
         command = [*self.place.prefix, found, "-f", str(configuration), "-DD", "-E", "-m", "32", "-M", "8"]
         command += ["-Y", str(self.folder), "-w", str(self.folder)]
-        if self.tls is not None:
+        if self.proof is not None:
             command += ["-A", "WITH_TLS"]
         self.child = Child(command, folder=self.folder)
         self.child.wait_for_line(lambda line: READY in line, deadline_s=START_S, what=READY)
@@ -101,11 +122,11 @@ class Core:
 
     def _write(self, following: str) -> Path:
         listen = "\n".join(f"listen={transport}:{self.address}:{port}" for transport, port in self.ports.items())
-        values = {"LISTEN": listen, "NEXT": following, "FOLDER": str(self.folder)}
+        values = {"LISTEN": listen, "ADDRESS": self.address, "NEXT": following, "FOLDER": str(self.folder)}
         role = self.folder / "role.cfg"
         role.write_text(filled(f"{self.role}.cfg", values))
-        if self.tls is not None:
-            (self.folder / "tls.cfg").write_text(self.tls)
+        if self.proof is not None:
+            (self.folder / "tls.cfg").write_text(self.proof.text())
         configuration = self.folder / "core.cfg"
         configuration.write_text(filled("core.cfg", {**values, "ROLE": str(role)}))
         return configuration

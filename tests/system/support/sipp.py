@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.system.support.ports import free_port, is_bound
 SCENARIOS = Path(__file__).parents[3] / "sipp-scenarios"
 TRIES = 5
 COULD_NOT_START = 255
+SOCKETS = {"udp": "u1", "tcp": "t1"}
+"""SIPp's names for one socket for all calls."""
 
 
 def program() -> str | None:
@@ -41,6 +44,7 @@ class Sipp:
         port: int,
         folder: Path,
         prefix: tuple[str, ...] = (),
+        transport: str = "udp",
     ) -> None:
         """Start the scenario with the source address and port given; *prefix* runs it in another namespace."""
         found = program()
@@ -50,11 +54,13 @@ class Sipp:
         self.scenario = SCENARIOS / scenario
         self.address = address
         self.port = port
-        stem = f"{self.scenario.parent.name}-{self.scenario.stem}-{port}"
+        self.transport = transport
+        stem = f"{self.scenario.parent.name}-{self.scenario.stem}-{transport}-{port}"
         self._statistics = folder / f"{stem}.csv"
         self._errors = folder / f"{stem}.errors"
         self._messages = folder / f"{stem}.messages"
         command = [*prefix, found, "-sf", str(self.scenario), "-i", address, "-p", str(port), "-bind_local", "-nostdin"]
+        command += ["-t", SOCKETS[transport]]
         command += ["-trace_stat", "-stf", str(self._statistics), "-trace_err", "-error_file", str(self._errors)]
         command += ["-trace_msg", "-message_file", str(self._messages), *arguments]
         # SIPp draws its screens with ncurses, which refuses to start without a terminal type
@@ -63,7 +69,10 @@ class Sipp:
     def wait_bound(self) -> None:
         """Return when the process can be sent to."""
         wait_until(
-            lambda: is_bound(self.address, self.port, pid=self.child.pid) or self.child.code is not None,
+            lambda: (
+                is_bound(self.address, self.port, transport=self.transport, pid=self.child.pid)
+                or self.child.code is not None
+            ),
             deadline_s=10,
             what=f"{self.name} has bound port {self.port}",
         )
@@ -96,7 +105,9 @@ class Sipp:
         return self._messages.read_text(errors="replace")
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process; asked politely, SIPp would wait for its calls."""
+        if self.child.code is None:
+            self.child.signal(signal.SIGKILL)
         self.child.stop()
 
 
@@ -108,11 +119,20 @@ def start(
     folder: Path,
     port: int | None = None,
     prefix: tuple[str, ...] = (),
+    transport: str = "udp",
+    called: bool = True,
 ) -> Sipp:
-    """Start SIPp on *port*, or on one that the system chooses, and wait until it can be sent to."""
+    """Start SIPp on *port*, or on one that the system chooses, and wait until it can be sent to.
+
+    One that calls over TCP opens a connection and listens nowhere: it is not *called*.
+    """
     for attempt in range(TRIES):
         chosen = port or free_port(address)
-        sipp = Sipp(scenario, arguments, address=address, port=chosen, folder=folder, prefix=prefix)
+        sipp = Sipp(
+            scenario, arguments, address=address, port=chosen, folder=folder, prefix=prefix, transport=transport
+        )
+        if transport == "tcp" and not called:
+            return sipp
         try:
             sipp.wait_bound()
         except ChildError:
