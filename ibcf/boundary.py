@@ -57,6 +57,7 @@ class LocatedTarget(msgspec.Struct, frozen=True):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     priority: int = 0
     weight: int = 1
+    server: int | None = None
 
 
 class LocateAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="locate"):

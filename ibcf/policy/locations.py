@@ -27,6 +27,7 @@ def crossing(targets: Iterable[Target]) -> tuple[LocatedTarget, ...]:
             transport=target.transport,
             priority=target.priority,
             weight=target.weight,
+            server=target.server,
         )
         for target in targets
     )

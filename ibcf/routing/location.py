@@ -63,6 +63,8 @@ class Target:
     transport: Transport
     priority: int
     weight: int
+    server: int = 0
+    """The number of the server in the result: one with addresses of both families is tried by both (RFC 7984)."""
 
     @property
     def place(self) -> str:

@@ -1,7 +1,8 @@
 """From found servers to the priorities and weights of targets (RFC 2782, RFC 7984; LOC-09, LOC-10, LOC-12).
 
 The core knows one order: lower priority first, a weighted draw among equals. So everything that RFC 3263 ranks becomes
-a priority: the NAPTR record, then the priority of the SRV record, then the address family.
+a priority: the NAPTR record, then the priority of the SRV record, then the address family. That the other family of a
+server is tried before the next server, once an address failed, is the core's part: targets carry a number of theirs.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class _Share:
     """The addresses of one family of one server: they share its weight."""
 
     key: tuple[int, int, int]
+    number: int
     server: Server
     addresses: tuple[IPv4Address | IPv6Address, ...]
 
@@ -64,18 +66,18 @@ def ranked(servers: Iterable[Server], families: tuple[Family, ...]) -> tuple[Tar
                 place = (address, share.server.port, share.server.transport)
                 if place not in seen:
                     seen.add(place)
-                    targets.append(Target(share.server.name, *place, priority, weight))
+                    targets.append(Target(share.server.name, *place, priority, weight, share.number))
         priority += len(targets) > before
     return tuple(targets[:TARGETS_MAX])
 
 
 def _shares(servers: Iterable[Server], families: tuple[Family, ...]) -> Iterable[_Share]:
-    for server in servers:
+    for number, server in enumerate(servers):
         for position, family in enumerate(families):
             addresses = {one for one in server.addresses if FAMILY_OF_VERSION[one.version] == family}
             if addresses:
                 key = (server.rank, server.priority, position)
-                yield _Share(key, server, tuple(sorted(addresses, key=int)))
+                yield _Share(key, number, server, tuple(sorted(addresses, key=int)))
 
 
 def _weighted(shares: list[_Share]) -> list[tuple[_Share, int]]:

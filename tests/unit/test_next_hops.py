@@ -22,6 +22,7 @@ B_TARGET = {
     "transport": "udp",
     "priority": 0,
     "weight": 1,
+    "server": 0,
 }
 
 

@@ -261,6 +261,7 @@ def test_both_families_are_asked_and_ranked_as_configured() -> None:
     located, asked = locate(zone, Destination(B), Preferences(families=("ipv6", "ipv4")))
     assert shown(located) == ["0 1 udp [2001:db8::1]:5060", "1 1 udp 192.0.2.1:5060", "2 1 udp 192.0.2.2:5060"]
     assert {"A s.b.example", "AAAA s.b.example", "A t.b.example", "AAAA t.b.example"} <= set(asked)
+    assert [target.server for target in located.targets] == [0, 0, 1], "who belongs together, for the core"
     located, asked = locate(zone, Destination(B), Preferences(families=("ipv4",)))
     assert shown(located) == ["0 1 udp 192.0.2.1:5060", "1 1 udp 192.0.2.2:5060"]
     assert not any(query.startswith("AAAA") for query in asked)

@@ -48,9 +48,30 @@ pub fn target_set(
             .map(|(at, one)| Candidate::new(at, one.priority, one.weight))
             .collect();
         order(&mut candidates, &mut draws);
-        out.extend(candidates.into_iter().filter_map(|candidate| {
-            Some(Target { peer: *peer, place: Arc::clone(targets.get(candidate.at)?) })
-        }));
+        let mut rest: SmallVec<[&Arc<snapshot::Target>; 8]> =
+            candidates.iter().filter_map(|candidate| targets.get(candidate.at)).collect();
+        pair_families(&mut rest);
+        out.extend(rest.into_iter().map(|place| Target { peer: *peer, place: Arc::clone(place) }));
+    }
+}
+
+/// Puts behind each address the next one of the same server in the other family: a family that does not work must not
+/// use up all attempts (RFC 7984, LOC-12).
+fn pair_families(ordered: &mut [&Arc<snapshot::Target>]) {
+    let mut rest = ordered;
+    while let [first, others @ ..] = rest {
+        let is_pair = |other: &&Arc<snapshot::Target>| {
+            first.server.is_some()
+                && other.server == first.server
+                && other.address.is_ipv4() != first.address.is_ipv4()
+        };
+        match others.iter().position(is_pair) {
+            Some(at) => {
+                others[..=at].rotate_right(1);
+                rest = &mut others[1..];
+            }
+            None => rest = others,
+        }
     }
 }
 
@@ -129,6 +150,40 @@ mod tests {
             let order: Vec<_> = out.iter().map(|target| (target.peer.0, target.place.id.as_str())).collect();
             assert_eq!(order, [(0, "a2"), (0, "a1"), (2, "b1")]);
         }
+    }
+
+    #[test]
+    fn behind_an_address_comes_the_one_of_the_same_server_in_the_other_family() {
+        let target = |id: &str, address: &str, priority: u16, server: Option<u16>| {
+            Arc::new(snapshot::Target {
+                id: id.to_owned(),
+                address: address.parse().expect("an address"),
+                priority,
+                weight: 1,
+                server,
+                listener: snapshot::ListenerIndex(0),
+            })
+        };
+        // Two servers of one SRV priority, with both families each; one of the next priority; one that has no pair.
+        let targets: Arc<[_]> = Arc::new([
+            target("a6", "[2001:db8::a]:5060", 0, Some(1)),
+            target("b6", "[2001:db8::b]:5060", 0, Some(2)),
+            target("a4", "192.0.2.1:5060", 1, Some(1)),
+            target("b4", "192.0.2.2:5060", 1, Some(2)),
+            target("c4", "192.0.2.3:5060", 2, Some(3)),
+            target("d6", "[2001:db8::d]:5060", 3, None),
+            target("d4", "192.0.2.4:5060", 4, None),
+        ]);
+        let choice =
+            RouteChoice { peers: vec![(PeerIndex(0), 0, 1)], failover_statuses: Vec::new(), attempts_max: 9 };
+        let mut orders = std::collections::BTreeSet::new();
+        for hash in hashes(100) {
+            let mut out = SmallVec::new();
+            target_set(&choice, |_| Arc::clone(&targets), hash, &mut out);
+            orders.insert(out.iter().map(|target| target.place.id.clone()).collect::<Vec<_>>().join(" "));
+        }
+        let expected = ["a6 a4 b6 b4 c4 d6 d4", "b6 b4 a6 a4 c4 d6 d4"];
+        assert_eq!(orders.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     }
 
     fn first_of(weights: &[(u16, u16)], hash: u64) -> usize {

@@ -315,6 +315,10 @@ pub struct Target {
     /// Share among those of equal priority (RFC 2782).
     #[serde(default = "one")]
     pub weight: u16,
+    /// Which server's address it is, where one has several: after one address fails, its address of the other family is
+    /// tried before another server (RFC 7984).
+    #[serde(default)]
+    pub server: Option<u16>,
 }
 
 fn one() -> u16 {

@@ -159,6 +159,7 @@ pub struct Target {
     pub address: SocketAddr,
     pub priority: u16,
     pub weight: u16,
+    pub server: Option<u16>,
     /// The listener of the peer that has the target's transport and address family.
     pub listener: ListenerIndex,
 }
@@ -409,6 +410,7 @@ fn resolve_target(target: &document::Target, listener: ListenerIndex) -> Target 
         address: target.address,
         priority: target.priority,
         weight: target.weight,
+        server: target.server,
         listener,
     }
 }
