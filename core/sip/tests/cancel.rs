@@ -70,15 +70,6 @@ fn a_200_that_crosses_the_cancel_wins() {
 }
 
 #[test]
-fn a_cancel_after_the_200_is_answered_and_goes_no_further() {
-    let mut world = World::new();
-    answered_call(&mut world, "c4");
-    let sent = world.receive(A, &request("CANCEL", "sip:bob@b.example", "c4", 1, "", &[], ""));
-    assert_eq!(sent.len(), 1);
-    only(&sent, "SIP/2.0 200");
-}
-
-#[test]
 fn a_cancel_for_nothing_gets_481() {
     let mut world = World::new();
     let sent = world.receive(A, &request("CANCEL", "sip:bob@b.example", "c5", 1, "", &[], ""));

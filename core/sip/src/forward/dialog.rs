@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::admit::Rate;
 use crate::border::{Border, BranchId, Generation, Received, Scope};
+use crate::event::Event;
 use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
 use crate::reason::Reason;
-use crate::rewrite::{Ticket, peer_tag};
+use crate::rewrite::{Ticket, TokenError, peer_tag};
 use crate::screen::Rejection;
 use crate::snapshot::{PeerIndex, Transport};
 use crate::statistics::Way;
@@ -17,6 +19,9 @@ use crate::transaction::SlotId;
 use super::branch::{Crossing, caller_hash};
 use super::request::OwnRoutes;
 use super::{DialogRoute, RequestContext};
+
+/// So many alarms about tokens a second.
+const TOKEN_ALARMS_PER_SECOND: u32 = 1;
 
 impl Border {
     /// Finds the other side of the dialog. The context moves to the generation that the dialog started on.
@@ -43,8 +48,9 @@ impl Border {
     ) -> Result<(Arc<Generation>, PeerIndex, DialogRoute), Rejection> {
         let ticket = match &routes.ticket {
             None => return Err(Rejection::new(Reason::OutOfDialog)),
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 self.statistics().tokens_refused.one();
+                self.alarm_token(sender, *error, scope);
                 return Err(Rejection::new(Reason::TokenInvalid));
             }
             Some(Ok(ticket)) => ticket,
@@ -75,6 +81,18 @@ impl Border {
             Some("RFC 3261 §16.4"),
         );
         Ok((generation, upstream, DialogRoute { downstream, hop, own_routes: routes.count }))
+    }
+
+    /// TH-20: an attack, or a key that went too early; the operator should look. Counters have what the rate leaves out.
+    fn alarm_token(&self, sender: PeerIndex, error: TokenError, scope: &mut Scope<'_>) {
+        let rate = Rate::new(TOKEN_ALARMS_PER_SECOND, TOKEN_ALARMS_PER_SECOND);
+        if self.token_alarms.take(rate, scope.now.time) {
+            scope.out.events.push(Event::Alarm {
+                name: "token_open_failed",
+                detail: format!("peer {}: {error}", self.generation.snapshot.peer(sender).id),
+                unix_ms: scope.now.unix_ms,
+            });
+        }
     }
 
     pub(super) fn forward_in_dialog(
