@@ -10,25 +10,29 @@
 //! | raw bytes                                   | from where                                                           |
 //! | an answer to a question, right or stale     | outcome, URIs, how long it holds                                     |
 //! | ICMP, a reload, draining, the wall clock    | excerpt, which snapshot                                              |
+//! | a peer that is located                      | where, over which transport                                          |
 //! | time                                        | how much                                                             |
 //!
 //! [`judge`] looks at everything that leaves; at the end time runs until no timer is left, and nothing else may be either.
 
 mod judge;
+mod side;
 mod text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome};
+use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome, TargetSet};
 use ibcf_sip::output::QuestionId;
-use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::snapshot::document::Target;
+use ibcf_sip::snapshot::{ListenerIndex, Transport};
 use ibcf_sip::statistics::Shared;
 use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Time};
 
 use crate::bytes::Bytes;
 use crate::policy;
 use judge::{Cause, Judge};
+use side::{SIDES, at_the_other_end};
 
 /// Bounds the time that one input takes.
 const STEPS_MAX: usize = 160;
@@ -38,15 +42,6 @@ const REMEMBERED_MAX: usize = 24;
 const TICKS_MAX: usize = 40_000;
 const UNIX_MS: u64 = 1_700_000_000_000;
 
-/// Who may speak, and on which listener.
-const SIDES: [(&str, u16); 6] = [
-    (policy::HOME, 0),
-    (policy::PEER, 1),
-    (policy::SECOND, 1),
-    (policy::SIXTH, 2),
-    (policy::STRANGER, 0),
-    (policy::PEER, 0), // a peer at the listener of the other side
-];
 const PAUSES_MS: [u64; 8] = [1, 100, 500, 2_000, 6_001, 32_000, 186_000, 700_000];
 const NUMBERS_FOUND: [&[&str]; 6] = [
     &["sip:+441632960083@b.example;user=phone"],
@@ -57,11 +52,20 @@ const NUMBERS_FOUND: [&[&str]; 6] = [
     &[],
 ];
 
+/// Where the fourth peer is located: over TLS, over TCP, both, where nothing of it listens, and nowhere.
+const LOCATED: [&[(&str, Transport)]; 5] = [
+    &[(policy::FOURTH, Transport::Tls)],
+    &[("198.51.100.40:5060", Transport::Tcp)],
+    &[(policy::FOURTH, Transport::Tls), ("198.51.100.40:5060", Transport::Tcp)],
+    &[("198.51.100.40:5060", Transport::Udp), ("[2001:db8::40]:5061", Transport::Tls)],
+    &[],
+];
+
 /// A message that left the border, or came in.
 #[derive(Clone, Debug)]
-struct Datagram {
-    /// Where it came from or went to.
-    address: SocketAddr,
+struct Passed {
+    /// On which way.
+    flow: Flow,
     bytes: Vec<u8>,
 }
 
@@ -71,9 +75,9 @@ struct World {
     out: Outputs,
     now: Now,
     judge: Judge,
-    received: Vec<Datagram>,
-    requests: Vec<Datagram>,
-    responses: Vec<Datagram>,
+    received: Vec<Passed>,
+    requests: Vec<Passed>,
+    responses: Vec<Passed>,
     questions: Vec<QuestionId>,
 }
 
@@ -122,18 +126,18 @@ impl World {
     fn step(&mut self, bytes: &mut Bytes<'_>) {
         match bytes.byte() % 16 {
             0 | 1 => {
-                let &(side, listener) = bytes.choose(&SIDES);
+                let side = *bytes.choose(&SIDES);
                 let request = text::request(side, bytes);
-                self.receive(side, listener, request.into_bytes());
+                self.receive(side.flow(), request.into_bytes());
             }
             2..=4 => self.respond(bytes),
             5 => self.inside_dialog(bytes),
             6 => self.follow_up(bytes),
             7 => self.repeat(bytes),
             8 => {
-                let &(side, listener) = bytes.choose(&SIDES);
+                let side = *bytes.choose(&SIDES);
                 let length = usize::from(bytes.byte());
-                self.receive(side, listener, bytes.take(length).to_vec());
+                self.receive(side.flow(), bytes.take(length).to_vec());
             }
             9 => self.answer(bytes),
             10 => self.unreachable(bytes),
@@ -143,6 +147,7 @@ impl World {
                 self.judge.on_reload();
             }
             12 if bytes.byte() == 0 => self.handle(Input::Drain, &Cause::Other),
+            12 => self.locate(bytes),
             13 => self.now.unix_ms = UNIX_MS.wrapping_add(u64::from(bytes.number()) << 20),
             _ => {
                 let pause = *bytes.choose(&PAUSES_MS);
@@ -152,15 +157,14 @@ impl World {
     }
 
     /// Hands in what came from one of the sides. Due timers fire before, so that what leaves is its doing.
-    fn receive(&mut self, side: &str, listener: u16, message: Vec<u8>) {
-        let source = side.parse().expect("an address");
+    fn receive(&mut self, flow: Flow, message: Vec<u8>) {
         self.handle(Input::Tick, &Cause::Other);
         let before = self.border.transactions();
         self.out.clear();
-        self.border.handle(received(listener, source, &message), self.now, &mut self.out);
+        self.border.handle(Input::Message { flow, bytes: &message }, self.now, &mut self.out);
         let has_begun = self.border.transactions() > before;
-        self.look(&Cause::Message { bytes: &message, source, has_begun });
-        remember(&mut self.received, Datagram { address: source, bytes: message });
+        self.look(&Cause::Message { bytes: &message, source: flow.remote, has_begun });
+        remember(&mut self.received, Passed { flow, bytes: message });
     }
 
     fn handle(&mut self, input: Input<'_>, cause: &Cause<'_>) {
@@ -174,7 +178,7 @@ impl World {
         for send in self.out.sends() {
             let bytes = self.out.bytes(send).to_vec();
             let kept = if bytes.starts_with(b"SIP/") { &mut self.responses } else { &mut self.requests };
-            remember(kept, Datagram { address: send.flow.remote, bytes });
+            remember(kept, Passed { flow: send.flow, bytes });
         }
         let asked = self.out.questions.drain(..).map(|question| question.id);
         self.questions.extend(asked);
@@ -186,32 +190,30 @@ impl World {
         let Some(request) = bytes.latest(&self.requests).cloned() else { return };
         let response = text::response(&request.bytes, bytes);
         // Mostly from where the request went to.
-        let (side, listener) = match bytes.byte() {
-            byte @ 250.. => SIDES[usize::from(byte) % SIDES.len()],
-            _ => side_of(request.address),
+        let side = match bytes.byte() {
+            byte @ 240.. => SIDES[usize::from(byte) % SIDES.len()],
+            _ => at_the_other_end(request.flow),
         };
-        self.receive(side, listener, response);
+        self.receive(side.flow(), response);
     }
 
     fn inside_dialog(&mut self, bytes: &mut Bytes<'_>) {
         let from_callee = bytes.byte() % 2 == 1;
         let known = if from_callee { &self.requests } else { &self.responses };
-        let begun: Vec<&Datagram> =
-            known.iter().filter(|message| text::is_of_dialog(&message.bytes)).collect();
+        let begun: Vec<&Passed> = known.iter().filter(|message| text::is_of_dialog(&message.bytes)).collect();
         let Some(message) = bytes.latest(&begun).map(|message| (*message).clone()) else { return };
-        let (side, listener) = side_of(message.address);
+        let side = at_the_other_end(message.flow);
         let request = text::inside_dialog(&message.bytes, side, from_callee, bytes);
-        self.receive(side, listener, request);
+        self.receive(side.flow(), request);
     }
 
     fn follow_up(&mut self, bytes: &mut Bytes<'_>) {
-        let begun: Vec<&Datagram> =
+        let begun: Vec<&Passed> =
             self.received.iter().filter(|message| text::begins_transaction(&message.bytes)).collect();
         let Some(message) = bytes.latest(&begun).map(|message| (*message).clone()) else { return };
-        let (side, listener) = side_of(message.address);
         let to_tag = self.responses.last().and_then(|response| text::to_tag(&response.bytes));
         let request = text::follow_up(&message.bytes, to_tag.as_deref(), bytes);
-        self.receive(side, listener, request);
+        self.receive(message.flow, request);
     }
 
     /// A retransmission, a request that the far side sends back (a loop), or something that was changed on its way.
@@ -229,11 +231,11 @@ impl World {
             let length = usize::from(bytes.byte() % 16);
             drop(copy.splice(at..at + removed, bytes.take(length).iter().copied()));
         }
-        let (side, listener) = match bytes.byte() {
-            byte @ 200.. => SIDES[usize::from(byte) % SIDES.len()],
-            _ => side_of(message.address),
+        let flow = match bytes.byte() {
+            byte @ 200.. => SIDES[usize::from(byte) % SIDES.len()].flow(),
+            _ => at_the_other_end(message.flow).flow(),
         };
-        self.receive(side, listener, copy);
+        self.receive(flow, copy);
     }
 
     fn answer(&mut self, bytes: &mut Bytes<'_>) {
@@ -246,11 +248,23 @@ impl World {
         self.handle(Input::Answer(Answer { id, body }), &Cause::Other);
     }
 
+    fn locate(&mut self, bytes: &mut Bytes<'_>) {
+        let targets = bytes.choose(&LOCATED).iter().enumerate().map(|(nth, (address, transport))| Target {
+            id: nth.to_string(),
+            address: address.parse().expect("an address"),
+            transport: *transport,
+            priority: nth as u16,
+            weight: 1,
+        });
+        let peer = (*bytes.choose(&["fourth", "fourth", "core", "nobody"])).to_owned();
+        self.handle(Input::Targets(TargetSet { peer, targets: targets.collect() }), &Cause::Other);
+    }
+
     fn unreachable(&mut self, bytes: &mut Bytes<'_>) {
         let Some(request) = bytes.latest(&self.requests).cloned() else { return };
         let length = request.bytes.len().saturating_sub(usize::from(bytes.byte()) * 4);
         let excerpt = request.bytes.get(..length).unwrap_or_default();
-        self.handle(Input::Unreachable { destination: request.address, excerpt }, &Cause::Other);
+        self.handle(Input::Unreachable { destination: request.flow.remote, excerpt }, &Cause::Other);
     }
 
     fn advance(&mut self, millis: u64) {
@@ -273,16 +287,9 @@ impl World {
     }
 }
 
-fn remember(kept: &mut Vec<Datagram>, message: Datagram) {
+fn remember(kept: &mut Vec<Passed>, message: Passed) {
     if kept.len() == REMEMBERED_MAX {
         kept.remove(0);
     }
     kept.push(message);
-}
-
-/// The side that has this address, or would have it.
-fn side_of(address: SocketAddr) -> (&'static str, u16) {
-    let has =
-        |side: &&(&str, u16)| side.0.parse::<SocketAddr>().is_ok_and(|known| known.ip() == address.ip());
-    SIDES.iter().find(has).copied().unwrap_or(SIDES[0])
 }

@@ -11,6 +11,8 @@ pub(crate) const HOME: &str = "192.0.2.10:5060";
 pub(crate) const PEER: &str = "198.51.100.20:5060";
 pub(crate) const SECOND: &str = "203.0.113.30:5060";
 pub(crate) const SIXTH: &str = "[2001:db8::20]:5060";
+/// A network that talks TLS and is located by its domain.
+pub(crate) const FOURTH: &str = "198.51.100.40:5061";
 /// Nobody we know.
 pub(crate) const STRANGER: &str = "192.0.2.66:5060";
 
@@ -38,10 +40,14 @@ pub(crate) fn document(variant: usize) -> Value {
         "limits": {"transactions_max": 24, "calls_max": 12, "questions_max": 3, "answers_max": 3, "call_duration_ms_max": 600_000},
         "timers": {"first_response_ms": 6_000},
         "keys": [{"id": 1, "secret": "11".repeat(32)}],
+        "tls": [{"id": "own", "certificates": "", "private_key": ""}],
         "listeners": [
             {"id": "home_udp", "side": "home", "transport": "udp", "address": "192.0.2.1:5060"},
             {"id": "peer_udp", "side": "peer", "transport": "udp", "address": "198.51.100.1:5060", "advertised": "198.51.100.99:5062"},
             {"id": "peer_udp6", "side": "peer", "transport": "udp", "address": "[2001:db8::1]:5060"},
+            {"id": "home_tcp", "side": "home", "transport": "tcp", "address": "192.0.2.1:5060"},
+            {"id": "peer_tcp", "side": "peer", "transport": "tcp", "address": "198.51.100.1:5060"},
+            {"id": "peer_tls", "side": "peer", "transport": "tls", "address": "198.51.100.1:5061", "tls": "own"},
         ],
         "agreements": [
             {"id": "home", "trusted": true, "methods": methods, "option_tags": ["100rel", "timer"], "reason_header": true},
@@ -49,6 +55,7 @@ pub(crate) fn document(variant: usize) -> Value {
              "charging": {"orig_ioi": "a.example", "term_ioi": "a.example", "removed_parameters": ["icid-generated-at"]},
              "received_rules": ["strip"], "sent_rules": ["mark"]},
             {"id": "distant", "trusted": false, "methods": ["INVITE", "ACK", "BYE", "CANCEL", "MESSAGE"], "header_bytes_max": 1_500},
+            {"id": "streams", "trusted": true, "methods": methods, "datagram_bytes_max": 600, "connection_reuse": true},
         ],
         "header_rules": [
             {"id": "strip", "rules": [
@@ -62,15 +69,17 @@ pub(crate) fn document(variant: usize) -> Value {
             ]},
         ],
         "peers": [
-            {"id": "core", "side": "home", "agreement": "home", "listeners": ["home_udp"], "sources": ["192.0.2.10/32"],
+            {"id": "core", "side": "home", "agreement": "home", "listeners": ["home_udp", "home_tcp"], "sources": ["192.0.2.10/32"],
              "targets": [{"id": "core1", "address": HOME}]},
-            {"id": "first", "side": "peer", "agreement": "peering", "listeners": ["peer_udp"], "sources": ["198.51.100.20/32"],
-             "targets": [{"id": "first1", "address": PEER, "weight": 3}, {"id": "first2", "address": "198.51.100.20:5070"}],
+            {"id": "first", "side": "peer", "agreement": "streams", "listeners": ["peer_udp", "peer_tcp"], "sources": ["198.51.100.20/32"],
+             "targets": [{"id": "first1", "address": PEER, "weight": 3}, {"id": "first2", "address": "198.51.100.20:5070", "transport": "tcp", "priority": 1}],
              "limits": {"calls_max": 8}},
             {"id": "second", "side": "peer", "agreement": "distant", "listeners": ["peer_udp"], "sources": ["203.0.113.0/24"],
              "targets": [{"id": "second1", "address": SECOND}], "limits": {"requests_per_second": 4, "burst": 6}},
             {"id": "sixth", "side": "peer", "agreement": "peering", "listeners": ["peer_udp6"], "sources": ["2001:db8::20/128"],
              "targets": [{"id": "sixth1", "address": SIXTH}], "timers": {"t1_ms": 100, "c_ms": 20_000}},
+            {"id": "fourth", "side": "peer", "agreement": "streams", "listeners": ["peer_tcp", "peer_tls"], "sources": ["198.51.100.40/32"],
+             "location": {"kind": "domain"}, "tls": {"identities": ["d.example"], "authorities": ""}},
         ],
         "enums": [{"id": "numbers", "deadline_ms": 2_000, "digits_min": 7}],
         "routes": [
@@ -81,6 +90,7 @@ pub(crate) fn document(variant: usize) -> Value {
             {"id": "to_b", "condition": {"domains": ["b.example"]},
              "action": {"kind": "route", "failover_statuses": [500, 503],
                         "to": [{"peer": "first", "priority": 1}, {"peer": "second", "priority": 2}, {"peer": "sixth", "priority": 3}]}},
+            {"id": "to_d", "condition": {"domains": ["d.example"]}, "action": {"kind": "route", "to": [{"peer": "fourth"}]}},
             {"id": "to_six", "condition": {"domains": ["*.six.example"]}, "action": {"kind": "route", "to": [{"peer": "sixth"}]}},
             {"id": "to_a", "condition": {"domains": ["a.example"]}, "action": {"kind": "route", "to": [{"peer": "core"}]}},
             {"id": "transit", "condition": {"enum_outcomes": ["not_found", "failed"]}, "action": {"kind": "route", "to": [{"peer": "second"}]}},
@@ -93,7 +103,7 @@ pub(crate) fn document(variant: usize) -> Value {
             document["peers"].as_array_mut().expect("a list").remove(3);
             document["peers"][1]["targets"] = json!([{"id": "first9", "address": "198.51.100.20:5090"}]);
             document["routes"][3]["action"]["to"] = json!([{"peer": "second"}]);
-            document["routes"][4]["action"]["to"] = json!([{"peer": "first"}]);
+            document["routes"][5]["action"]["to"] = json!([{"peer": "first"}]);
         }
         2 => {
             // nobody is trusted any more, and strangers hear nothing

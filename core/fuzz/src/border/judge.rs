@@ -16,7 +16,9 @@ use ibcf_sip::message::{HeaderId, HeaderIndex, Message, Method};
 use ibcf_sip::parse::{MESSAGE_BYTES_MAX, check, parse};
 use ibcf_sip::snapshot::Limits;
 use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, Outputs, Time};
+use ibcf_sip::{Border, Flow, Outputs, Time};
+
+use super::side::is_stream;
 
 /// One message makes at most so many: all branches called off, each with what it waits for.
 const SENDS_MAX: usize = 24;
@@ -80,7 +82,7 @@ impl Judge {
             self.on_received(bytes, *source, *has_begun);
         }
         for send in out.sends() {
-            self.on_sent(out.bytes(send), send.flow.remote, cause, now);
+            self.on_sent(out.bytes(send), send.flow, cause, now);
         }
     }
 
@@ -104,16 +106,16 @@ impl Judge {
         self.answers.values_mut().for_each(|answer| answer.request.clear());
     }
 
-    fn on_sent(&mut self, bytes: &[u8], destination: SocketAddr, cause: &Cause<'_>, now: Time) {
+    fn on_sent(&mut self, bytes: &[u8], flow: Flow, cause: &Cause<'_>, now: Time) {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return; // what no datagram holds: the socket refuses it
         }
         let mut index = std::mem::take(&mut self.index);
-        let text = || format!("to {destination}:\n{}\ncause: {cause:?}", String::from_utf8_lossy(bytes));
+        let text = || format!("to {}:\n{}\ncause: {cause:?}", flow.remote, String::from_utf8_lossy(bytes));
         let message = parse(bytes, &wide(), &mut index).unwrap_or_else(|error| panic!("{error}: {}", text()));
         match message.status() {
             None => {
-                assert!(is_of_a_peer(destination.ip()), "a request to a stranger {}", text());
+                assert!(is_of_a_peer(flow.remote.ip()), "a request to a stranger {}", text());
                 check(&message, &wide()).unwrap_or_else(|fault| panic!("{fault}: {}", text()));
             }
             Some(status) => {
@@ -122,22 +124,15 @@ impl Judge {
                     panic!("{fault}: {}", text());
                 }
                 if status.code >= 200 {
-                    self.on_final(&message, status.code, destination, cause, now);
+                    self.on_final(&message, status.code, flow, cause, now);
                 }
             }
         }
         self.index = index;
     }
 
-    fn on_final(
-        &mut self,
-        message: &Message<'_>,
-        status: u16,
-        destination: SocketAddr,
-        cause: &Cause<'_>,
-        now: Time,
-    ) {
-        let Some(key) = key_of(message, destination) else { return };
+    fn on_final(&mut self, message: &Message<'_>, status: u16, flow: Flow, cause: &Cause<'_>, now: Time) {
+        let Some(key) = key_of(message, flow.remote) else { return };
         let is_invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         let (request, has_begun) = match cause {
             Cause::Message { bytes, has_begun, .. } if !bytes.starts_with(b"SIP/") => {
@@ -147,8 +142,13 @@ impl Judge {
         };
         match self.answers.get(&key) {
             None if has_begun => {
-                // The peer that is reached over IPv6 has a T1 of 100 ms.
-                let life = 64 * Duration::from_millis(if destination.is_ipv6() { 100 } else { 500 });
+                // The peer that is reached over IPv6 has a T1 of 100 ms; on a stream nothing is sent twice.
+                let t1 = match (is_stream(flow), flow.remote.is_ipv6()) {
+                    (true, _) => 0,
+                    (false, true) => 100,
+                    (false, false) => 500,
+                };
+                let life = 64 * Duration::from_millis(t1);
                 let bytes = message.bytes().to_vec();
                 self.answers.insert(key, Answer { request, kept_until: now + life, status, bytes });
             }
@@ -214,5 +214,6 @@ fn wide() -> Limits {
 
 fn is_of_a_peer(ip: IpAddr) -> bool {
     let text = ip.to_string();
-    text.starts_with("203.0.113.") || ["192.0.2.10", "198.51.100.20", "2001:db8::20"].contains(&text.as_str())
+    text.starts_with("203.0.113.")
+        || ["192.0.2.10", "198.51.100.20", "198.51.100.40", "2001:db8::20"].contains(&text.as_str())
 }

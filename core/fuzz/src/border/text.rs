@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
+use super::side::Side;
 use crate::bytes::Bytes;
 
 const METHODS: [&str; 10] =
     ["INVITE", "INVITE", "OPTIONS", "MESSAGE", "BYE", "CANCEL", "ACK", "SUBSCRIBE", "PUBLISH", "UPDATE"];
 const INSIDE: [&str; 8] = ["BYE", "ACK", "INVITE", "UPDATE", "PRACK", "INFO", "NOTIFY", "CANCEL"];
-const URIS: [&str; 14] = [
+const URIS: [&str; 15] = [
     "sip:bob@b.example",
     "tel:+441632960083",
     "sip:alice@a.example",
     "sip:x@one.six.example",
+    "sip:x@d.example",
     "tel:+441632960084",
     "sip:192.0.2.1",
     "urn:service:sos.police",
@@ -46,7 +48,7 @@ const EXTRA: [&str; 16] = [
 const TAGS: [&str; 4] = ["tb", "tc", "td", ""];
 
 /// A request of *side*.
-pub(super) fn request(side: &str, bytes: &mut Bytes<'_>) -> String {
+pub(super) fn request(side: Side, bytes: &mut Bytes<'_>) -> String {
     let method = bytes.choose(&METHODS);
     let uri = bytes.choose(&URIS);
     let (call, cseq) = (bytes.byte() % 8, bytes.byte() % 4 + 1);
@@ -54,9 +56,11 @@ pub(super) fn request(side: &str, bytes: &mut Bytes<'_>) -> String {
     let branch_of = if matches!(*method, "ACK" | "CANCEL") { "INVITE" } else { method };
     let rport = if call % 2 == 0 { ";rport" } else { "" };
     let mut text = format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {side}{rport};branch=z9hG4bK{call}{cseq}{branch_of}\r\n\
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{}{rport};branch=z9hG4bK{call}{cseq}{branch_of}\r\n\
          From: <sip:+441632960081@a.example>;tag=fa\r\nTo: <{uri}>{to_tag}\r\nCall-ID: {call}@x\r\nCSeq: {cseq} {method}\r\n\
-         Contact: <sip:c@{side}>\r\n"
+         Contact: <sip:c@{}>\r\n",
+        side.sent_by(),
+        side.address,
     );
     write_extra(&mut text, bytes);
     let body = "x".repeat(usize::from(bytes.byte()));
@@ -95,7 +99,7 @@ pub(super) fn response(request: &[u8], bytes: &mut Bytes<'_>) -> Vec<u8> {
 }
 
 /// A request inside the dialog that *message* belongs to: a response that the caller got, or a request that the callee got.
-pub(super) fn inside_dialog(message: &[u8], side: &str, from_callee: bool, bytes: &mut Bytes<'_>) -> Vec<u8> {
+pub(super) fn inside_dialog(message: &[u8], side: Side, from_callee: bool, bytes: &mut Bytes<'_>) -> Vec<u8> {
     let text = String::from_utf8_lossy(message);
     let method = bytes.choose(&INSIDE);
     let cseq = bytes.byte() % 4 + 1;
@@ -113,8 +117,9 @@ pub(super) fn inside_dialog(message: &[u8], side: &str, from_callee: bool, bytes
         "sip:far@[2001:db8::20]",
     ]);
     let mut request = format!(
-        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {side};branch=z9hG4bKd{cseq}{method}\r\nMax-Forwards: {}\r\nFrom: {from}\r\nTo: {to}\r\n\
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{};branch=z9hG4bKd{cseq}{method}\r\nMax-Forwards: {}\r\nFrom: {from}\r\nTo: {to}\r\n\
          Call-ID: {}\r\nCSeq: {cseq} {method}\r\n",
+        side.sent_by(),
         bytes.byte() % 80,
         value(&text, "Call-ID"),
     );
