@@ -21,6 +21,7 @@ from ibcf.routing.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
     from ibcf.config import Config
     from ibcf.config.locator import Locator as LocatorSection
@@ -44,6 +45,8 @@ class NextHops:
     _asked: dict[str, Preferences] = field(default_factory=dict)
     """Peers whose Request-URIs may be asked for."""
     _watched: dict[str, PeerDomain] = field(default_factory=dict)
+    _sources: dict[str, tuple[IPv4Network | IPv6Network, ...]] = field(default_factory=dict)
+    """What the watched peers may send from."""
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
     _watcher: Watcher = field(init=False)
 
@@ -65,6 +68,7 @@ class NextHops:
         for peer in self._watched.keys() - watched.keys():
             self.metrics.forget_peer_targets(peer)
         self._watched = watched
+        self._sources = {peer.id: peer.sources for peer in config.peers if peer.id in watched}
         stale_max_s = 0.0 if config.locator is None else config.locator.stale_max.total_seconds()
         self._watcher.watch(watched.values(), stale_max_s=stale_max_s)
 
@@ -113,6 +117,7 @@ class NextHops:
         facts = {"peer": domain.peer, "domain": str(domain.destination), "targets": [str(one) for one in watch.targets]}
         if watch.state is State.LOCATED:
             logs.logger().info(logs.PEER_LOCATED, **facts, ttl_s=located.ttl_ms / 1000, incomplete=located.is_partial)
+            self._warn_of_strangers(domain.peer, watch.targets)
             return
         logs.logger().warning(
             logs.PEER_LOCATION_FAILED,
@@ -121,6 +126,23 @@ class NextHops:
             detail=located.detail,
             result=_RESULTS[watch.state],
         )
+
+    def _warn_of_strangers(self, peer: str, targets: tuple[Target, ...]) -> None:
+        """Requests that come from where we send to would be refused; over TLS the certificate tells who sends."""
+        sources = self._sources.get(peer, ())
+        strangers = [
+            str(target)
+            for target in targets
+            if target.transport != "tls" and not any(target.address in source for source in sources)
+        ]
+        if strangers:
+            logs.logger().warning(
+                logs.PEER_OUTSIDE_SOURCES,
+                peer=peer,
+                targets=strangers,
+                result="calls go there, but requests that come from there (BYE, re-INVITE) are refused",
+                advice="add the addresses to the sources of the peer, or ask the peer about its records",
+            )
 
 
 _RESULTS = {

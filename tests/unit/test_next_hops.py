@@ -127,6 +127,18 @@ async def test_dns_that_fails_at_start_is_told_and_serves_the_others(start: Any,
     assert len(bench.log("peer.located")) == 1
 
 
+async def test_an_address_that_the_peer_may_not_send_from_is_told(start: Any, dns: Dns) -> None:
+    """DNS that names an address outside of the peer's sources is followed, with a warning; inside there is none."""
+    bench = await start(by_domain)
+    [line] = bench.log("peer.outside_sources")
+    assert (line["peer"], line["targets"], line["level"]) == ("carrier_b", ["udp 192.0.2.1:5060"], "warning")
+    dns.answers.zone = {"A c.example": ["192.0.2.7"]}
+    bench.write(lambda text: by_domain(text, domain="c.example").replace('"127.0.0.3/32"', '"192.0.2.0/24"'))
+    await bench.service.reload()
+    await until(lambda: len(bench.log("peer.located")) == 2)
+    assert len(bench.log("peer.outside_sources")) == 1
+
+
 async def test_silent_dns_delays_the_start_by_its_deadline_only(start: Any, dns: Dns) -> None:
     """A name server that says nothing keeps the border from being ready for the deadline, not longer."""
     dns.silent = {"NAPTR b.example", *(key for key in DOWN if key.startswith("SRV"))}
