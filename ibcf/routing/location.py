@@ -106,6 +106,8 @@ class Located:
     """How long it may be used."""
     is_partial: bool = False
     """Did a query fail on the way? Then there may be more servers than these, and it is worth asking again soon."""
+    is_uncertain: bool = False
+    """Was it a NAPTR or SRV query that failed? Then other servers than these might have come first."""
     is_stale: bool = False
     """Is it the last good answer, used beyond its time because DNS fails (RFC 8767)?"""
     steps: tuple[Step, ...] = ()

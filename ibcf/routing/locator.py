@@ -205,24 +205,31 @@ class Locator:
         return replace(located, ttl_ms=min(ttl_ms, STALE_TTL_MS) if located.is_partial else ttl_ms)
 
     def _with_memory(self, key: _Key, located: Located) -> Located:
-        """Remember a good answer, forget it on an authoritative no, and use it where DNS fails."""
-        now = self.clock()
-        match located.outcome:
-            case "found":
-                self._good[key] = _Kept(replace(located, steps=()), now)
-                self._good.move_to_end(key)
-                while len(self._good) > self.settings.names_max:
-                    self._good.popitem(last=False)
-            case "not_found":
-                self._good.pop(key, None)
-            case "failed":
-                kept = self._good.get(key)
-                if kept is None:
-                    return located
-                if now - kept.at > self.settings.stale_max_ms / 1000:
-                    del self._good[key]
-                    return located
-                why = f"{located.class_}{f' ({located.detail})' if located.detail else ''}"
-                detail = f"{why}; the answer of {now - kept.at:.0f} s ago stays in use"
-                return replace(kept.located, ttl_ms=STALE_TTL_MS, is_stale=True, steps=located.steps, detail=detail)
+        """Remember a good answer, forget it on an authoritative no, and use it where DNS fails.
+
+        An answer that lacks a NAPTR or SRV query does not stand in for one that had it: silence about one service must
+        not move the calls of a peer from TLS to UDP.
+        """
+        if located.outcome == "not_found":
+            self._good.pop(key, None)
+        elif located.outcome == "failed" or located.is_uncertain:
+            return self._stale(key, located) or located
+        else:
+            self._good[key] = _Kept(replace(located, steps=()), self.clock())
+            self._good.move_to_end(key)
+            while len(self._good) > self.settings.names_max:
+                self._good.popitem(last=False)
         return located
+
+    def _stale(self, key: _Key, located: Located) -> Located | None:
+        """Return the last good answer in place of *located*, if there is one that may still be used."""
+        kept = self._good.get(key)
+        if kept is None:
+            return None
+        age_s = self.clock() - kept.at
+        if age_s > self.settings.stale_max_ms / 1000:
+            del self._good[key]
+            return None
+        why = f"{located.class_}: {located.detail}" if located.detail else str(located.class_)
+        detail = f"{why}; the answer of {age_s:.0f} s ago stays in use"
+        return replace(kept.located, ttl_ms=STALE_TTL_MS, is_stale=True, steps=located.steps, detail=detail)

@@ -103,6 +103,7 @@ class _Search:
     ttl_s: int | None = None
     failure: Class | None = None
     failure_detail: str = ""
+    is_uncertain: bool = False
     no: Class = Class.NXDOMAIN
     """The last authoritative no."""
 
@@ -144,7 +145,7 @@ class _Search:
         """Return the SRV names that the records give, in order, and whether any record was about SIP (LOC-05)."""
         query = Query("NAPTR", host)
         answer = cast("RecordSet[Naptr]", (yield (query,))[0])
-        self._note(answer)
+        self._note(query, answer)
         services: list[_Service] = []
         judgements: list[Judgement] = []
         for record in sorted(answer.records, key=self._naptr_order):
@@ -204,7 +205,7 @@ class _Search:
         is_absent = self.failure is None
         for rank, (service, query, answer) in enumerate(zip(services, queries, answers, strict=True)):
             found = cast("RecordSet[Srv]", answer)
-            self._note(found)
+            self._note(query, found)
             records = self._servers(query, found)
             is_absent = is_absent and not found.records and is_not_found(found.class_)
             if records:
@@ -295,7 +296,7 @@ class _Search:
         answers = (yield queries) if queries else ()
         for query, answer in zip(queries, answers, strict=True):
             records = cast("RecordSet[Host]", answer)
-            self._note(records)
+            self._note(query, records)
             judgements = []
             kept = 0
             for host in sorted(records.records, key=lambda one: int(one.address)):
@@ -323,10 +324,18 @@ class _Search:
 
     def _found(self, servers: list[Server]) -> Located:
         targets = ranked(servers, self.preferences.families)
-        steps, is_partial = tuple(self.steps), self.failure is not None
+        steps = tuple(self.steps)
         if targets:
-            ttl_ms = max(self.ttl_s or 0, 0) * 1000
-            return Located("found", Class.FOUND, targets, ttl_ms, is_partial=is_partial, steps=steps)
+            return Located(
+                "found",
+                Class.FOUND,
+                targets,
+                ttl_ms=max(self.ttl_s or 0, 0) * 1000,
+                is_partial=self.failure is not None,
+                is_uncertain=self.is_uncertain,
+                steps=steps,
+                detail=self.failure_detail,
+            )
         if self.failure is not None:
             return Located("failed", self.failure, steps=steps, detail=self.failure_detail)
         had_records = any(step.judgements for step in self.steps)
@@ -335,12 +344,14 @@ class _Search:
     def _nothing(self, detail: str) -> Located:
         return Located("not_found", Class.NO_USABLE_RECORD, steps=tuple(self.steps), detail=detail)
 
-    def _note(self, answer: Answer) -> None:
+    def _note(self, query: Query, answer: Answer) -> None:
         """Take note of a no or a failure."""
         if is_not_found(answer.class_):
             self.no = answer.class_
-        elif answer.class_ is not Class.FOUND and self.failure is None:
-            self.failure, self.failure_detail = answer.class_, answer.detail
+        elif answer.class_ is not Class.FOUND:
+            self.is_uncertain |= query.kind in {"NAPTR", "SRV"}
+            if self.failure is None:
+                self.failure, self.failure_detail = answer.class_, answer.detail
 
     def _note_ttl(self, ttls: Iterable[int]) -> None:
         lowest = min(ttls)

@@ -56,7 +56,7 @@ def test_each_step_is_shown_and_why_a_record_was_left_out(config: Path) -> None:
         "SRV _sip._udp.b.example  FOUND",
         "AAAA s.b.example  SERVFAIL: why",
         "A s.b.example  FOUND",
-        "found (FOUND), incomplete, kept for 30 s",
+        "found (FOUND), incomplete: why, kept for 30 s",
         "priority 0, weight 1: udp 192.0.2.1:5060 (s.b.example)",
     ]
     assert [line for line in lines if line in order and line != "used"] == [line for line in order if line != "used"]

@@ -143,12 +143,39 @@ async def test_the_last_good_answer_serves_while_dns_fails() -> None:
     bench.now = 100.0
     stale = await bench.locator.locate(B, ANY)
     assert (stale.outcome, stale.targets, stale.is_stale, stale.ttl_ms) == ("found", good.targets, True, STALE_TTL_MS)
-    assert stale.detail == "TIMEOUT (why); the answer of 100 s ago stays in use"
+    assert stale.detail == "TIMEOUT: why; the answer of 100 s ago stays in use"
     bench.now = 101.0
     assert (await bench.locator.locate(B, ANY)).outcome == "failed"
     assert bench.locator.kept == 0
     bench.turn(GOOD)
     assert not (await bench.locator.locate(B, ANY)).is_stale
+
+
+async def test_silence_about_one_service_moves_no_calls() -> None:
+    """When NAPTR or an SRV name fails, what is found without it does not replace what was found with it."""
+    naptr: Zone = {
+        "NAPTR b.example": ['1 1 "s" "SIPS+D2T" "" _sips._tcp.b.example.'],
+        "SRV _sips._tcp.b.example": ["1 1 5061 s.b.example."],
+    }
+    bench = Bench({**GOOD, **naptr}, stale_max_ms=100_000)
+    for broken in ("NAPTR b.example", "SRV _sips._tcp.b.example"):
+        bench.turn({**GOOD, **naptr})
+        assert shown(await bench.locator.locate(B, ANY)) == ["0 1 tls 192.0.2.1:5061"]
+        bench.turn({**GOOD, **naptr, broken: Class.TIMEOUT})
+        located = await bench.locator.locate(B, ANY)
+        assert (shown(located), located.is_stale) == (["0 1 tls 192.0.2.1:5061"], True)
+    bench.now = 101.0
+    bench.turn({**GOOD, "NAPTR b.example": Class.TIMEOUT})
+    assert shown(await bench.locator.locate(B, ANY)) == ["0 1 udp 192.0.2.1:5060"], "but not for ever"
+
+
+async def test_an_address_less_is_taken_as_it_is() -> None:
+    """When only the address of one server fails, the other servers are the answer: their records may have changed."""
+    bench = Bench({**GOOD, "AAAA s.b.example": ["2001:db8::1"]})
+    assert len((await bench.locator.locate(B, ANY)).targets) == 2
+    bench.turn({**GOOD, "AAAA s.b.example": Class.SERVFAIL})
+    located = await bench.locator.locate(B, ANY)
+    assert (shown(located), located.is_stale, located.is_partial) == (["0 1 udp 192.0.2.1:5060"], False, True)
 
 
 async def test_an_authoritative_no_is_believed() -> None:
