@@ -9,7 +9,7 @@
 //! | 2   | invalid Via                                | `headers::invalid_via`                                              |
 //! | 3   | Via read past the end                      | `cuts::messages_cut_at_every_byte`                                 |
 //! | 4   | parameters read past the end               | `cuts::headers_that_end_in_every_state`                             |
-//! | 5   | Content-Length                             | `lengths::content_length`; on a stream: `ibcf-net`, and the fuzz target |
+//! | 5   | Content-Length                             | `lengths::content_length`; on a stream: `parse/framing/tests.rs`, cut at every place |
 //! | 6   | blanks instead of a message                | `cuts::blanks_and_line_ends`                                        |
 //! | 7   | URIs: ports, empty hosts, other schemes    | `uris::ports_hosts_and_schemes`                                     |
 //! | 8   | digest parameters                          | `headers::digest_parameters`                                        |
@@ -25,13 +25,13 @@
 //! | 18  | transactions that leak                     | `races::every_ending_leaves_nothing_behind`                         |
 //! | 19  | early BYE against 200                      | `races::bye_and_200_in_every_order`                                 |
 //! | 20  | packets of a cluster                       | no part of this product: nodes share nothing but the keys           |
-//! | 21  | DNS answers                                | `answers::hostile_answers_of_enum`; NAPTR and names: `tests/unit/numbering`, `tests/unit/routing` |
+//! | 21  | DNS answers                                | `answers::hostile_answers_of_enum`; NAPTR and names: `tests/unit/{numbering,routing}` |
 //! | 22  | TCP: half-open, slow, stuck                | `ibcf-net`                                                          |
 //! | 23  | TLS: renewal under load                    | `ibcf-net`                                                          |
 //! | 24  | CSeq from 2^31 on                          | `lengths::cseq_at_its_bounds`                                       |
 //! | 25  | subscriptions freed too early              | `races::every_ending_leaves_nothing_behind`: subscriptions are not kept |
 //! | 26  | messages turned into JSON                  | `answers::hostile_messages_become_good_json`                        |
-//! | 27  | HTTP bodies                                | `tests/unit/admin`: GET only, no body is read                       |
+//! | 27  | HTTP bodies                                | no part of this product: nothing is uploaded                        |
 
 #[path = "crash_classes/answers.rs"]
 mod answers;

@@ -35,11 +35,24 @@ struct Call<'w> {
     cseq: u32,
 }
 
-/// A border in which a call without an end is over after a minute.
-fn impatient() -> World {
+/// Both are tried: over a stream nothing is sent twice, and so other timers end the transactions.
+const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
+
+/// The policy of a border in which a call without an end is over after a minute.
+fn impatient_policy(transport: &str) -> serde_json::Value {
     let mut policy = policy();
     policy["limits"] = json!({"call_duration_ms_max": 60_000});
-    World::with(&policy)
+    for listener in policy["listeners"].as_array_mut().expect("a list") {
+        listener["transport"] = json!(transport);
+    }
+    for peer in policy["peers"].as_array_mut().expect("a list") {
+        peer["targets"][0]["transport"] = json!(transport);
+    }
+    policy
+}
+
+fn impatient(transport: &str) -> World {
+    World::with(&impatient_policy(transport))
 }
 
 impl<'w> Call<'w> {
@@ -185,8 +198,8 @@ fn for_each_order(events: &[Event], mut visit: impl FnMut(&[Event])) {
     go(&mut events.to_vec(), &mut Vec::new(), &mut visit);
 }
 
-fn play(uri: impl Fn(usize) -> String, events: &[Event], orders: usize) {
-    let mut world = impatient();
+fn play(transport: &str, uri: impl Fn(usize) -> String, events: &[Event], orders: usize) {
+    let mut world = impatient(transport);
     let mut nth = 0;
     for_each_order(events, |order| {
         nth += 1;
@@ -205,21 +218,26 @@ fn play(uri: impl Fn(usize) -> String, events: &[Event], orders: usize) {
 fn cancel_and_invite_in_every_order() {
     use Event::{Ack, Again, Answered, Cancel, CancelAnswered, Ringing, Terminated};
     let events = [Cancel, Ringing, Answered, Terminated, CancelAnswered, Ack];
-    play(|_| "sip:bob@b.example".to_owned(), &events, 1_957);
-    play(|_| "sip:bob@b.example".to_owned(), &[Again, Cancel, Ringing, Answered, Ack], 326);
+    for transport in TRANSPORTS {
+        play(transport, |_| "sip:bob@b.example".to_owned(), &events, 1_957);
+        play(transport, |_| "sip:bob@b.example".to_owned(), &[Again, Cancel, Ringing, Answered, Ack], 326);
+    }
 }
 
 /// Class 17: CANCEL during the look-up, the answer after it, and both after the deadline.
 #[test]
 fn cancel_while_enum_is_asked_in_every_order() {
     use Event::{Again, Answered, Cancel, Deadline, Found};
-    play(|nth| format!("tel:+4416329{nth:06}"), &[Cancel, Found, Deadline, Again, Answered], 326);
+    for transport in TRANSPORTS {
+        let number = |nth| format!("tel:+4416329{nth:06}");
+        play(transport, number, &[Cancel, Found, Deadline, Again, Answered], 326);
+    }
 }
 
 /// A CANCEL that comes before its INVITE finds nothing, and the INVITE that comes after it is a call.
 #[test]
 fn a_cancel_before_its_invite() {
-    let mut world = impatient();
+    let mut world = impatient("udp");
     let cancel = request("CANCEL", "sip:bob@b.example", "r1", 1, "", &[], "");
     only(&world.receive(A, &cancel), "SIP/2.0 481");
     let mut call = Call::begin(&mut world, 1, "sip:bob@b.example");
@@ -232,44 +250,46 @@ fn a_cancel_before_its_invite() {
 fn bye_and_200_in_every_order() {
     use Event::{Ack, Answered, ByeAnswered, ByeFromCallee, EarlyBye, Ringing, Terminated};
     let events = [Ringing, Answered, EarlyBye, ByeFromCallee, ByeAnswered, Ack];
-    let mut world = impatient();
-    let mut nth = 0;
-    for_each_order(&events, |order| {
-        nth += 1;
-        let mut call = Call::begin(&mut world, nth, "sip:bob@b.example");
-        for event in order {
-            call.happens(*event);
-        }
-        call.happens(Terminated); // an early BYE ends the INVITE with 487 (RFC 3261 §15.1.2), unless it was answered
-        call.end(order);
-    });
-    assert_eq!(nth, 1_957);
-    world.assert_quiet();
+    for transport in TRANSPORTS {
+        let mut world = impatient(transport);
+        let mut nth = 0;
+        for_each_order(&events, |order| {
+            nth += 1;
+            let mut call = Call::begin(&mut world, nth, "sip:bob@b.example");
+            for event in order {
+                call.happens(*event);
+            }
+            call.happens(Terminated); // an early BYE ends the INVITE with 487 (RFC 3261 §15.1.2), unless it was answered
+            call.end(order);
+        });
+        assert_eq!(nth, 1_957);
+        world.assert_quiet();
+    }
 }
 
-type Ending = (&'static str, fn(&mut World, &Sent));
+type Ending = (&'static str, fn(&mut World, &Sent, &str));
 
 /// How an INVITE can end: what happens after it left for B.
 const ENDINGS: &[Ending] = &[
-    ("busy", |world, invite| drop(world.receive(B, &respond(invite, "486 Busy Here", "tb", &[])))),
-    ("declined", |world, invite| drop(world.receive(B, &respond(invite, "603 Decline", "tb", &[])))),
-    ("moved", |world, invite| {
+    ("busy", |world, invite, _| drop(world.receive(B, &respond(invite, "486 Busy Here", "tb", &[])))),
+    ("declined", |world, invite, _| drop(world.receive(B, &respond(invite, "603 Decline", "tb", &[])))),
+    ("moved", |world, invite, _| {
         world.receive(B, &respond(invite, "302 Moved", "tb", &["Contact: <sip:x@y>"]));
     }),
-    ("unavailable, and the next one is silent", |world, invite| {
+    ("unavailable, and the next one is silent", |world, invite, _| {
         world.receive(B, &respond(invite, "503 Service Unavailable", "tb", &[]));
     }),
-    ("silence", |_, _| {}),
-    ("ringing without end", |world, invite| {
+    ("silence", |_, _, _| {}),
+    ("ringing without end", |world, invite, _| {
         for _ in 0..9 {
             world.receive(B, &respond(invite, "180 Ringing", "tb", &[]));
             world.advance(100_000);
         }
     }),
-    ("a failed send", |world, invite| {
+    ("a failed send", |world, invite, _| {
         world.handle(Input::Unreachable { destination: invite.to, excerpt: invite.text.as_bytes() });
     }),
-    ("a failed send everywhere", |world, invite| {
+    ("a failed send everywhere", |world, invite, _| {
         let mut invite = invite.clone();
         loop {
             let sent =
@@ -278,37 +298,36 @@ const ENDINGS: &[Ending] = &[
             invite = next;
         }
     }),
-    ("a response that is dropped", |world, invite| {
+    ("a response that is dropped", |world, invite, _| {
         let answer = respond(invite, "200 OK", "tb", &[]);
         let own = format!("Via: {}\r\n", invite.headers("Via")[1]);
         world.receive(B, &answer.replace(&own, ""));
     }),
-    ("an answer that nobody acknowledges", |world, invite| {
+    ("an answer that nobody acknowledges", |world, invite, _| {
         world.receive(B, &respond(invite, "200 OK", "tb", &[]));
     }),
-    ("nine answers", |world, invite| {
+    ("nine answers", |world, invite, _| {
         for nth in 0..9 {
             world.receive(B, &respond(invite, "200 OK", &format!("t{nth}"), &[]));
         }
     }),
-    ("an answer with the longest session", |world, invite| {
+    ("an answer with the longest session", |world, invite, _| {
         world.receive(B, &respond(invite, "200 OK", "tb", &["Session-Expires: 18446744073709551615"]));
     }),
-    ("a reload", |world, invite| {
-        let mut next = policy();
+    ("a reload", |world, invite, transport| {
+        let mut next = impatient_policy(transport);
         next["generation"] = json!(2);
-        next["limits"] = json!({"call_duration_ms_max": 60_000});
         next["peers"].as_array_mut().expect("a list").remove(1);
         next["routes"] = json!([]);
         world.handle(Input::Apply(std::sync::Arc::new(load(&next))));
         world.receive(B, &respond(invite, "200 OK", "tb", &[]));
     }),
-    ("a drain", |world, invite| {
+    ("a drain", |world, invite, _| {
         world.handle(Input::Drain);
         world.receive(B, &respond(invite, "486 Busy Here", "tb", &[]));
     }),
-    ("a stop", |world, _| drop(world.handle(Input::Close))),
-    ("a stop while it is up", |world, invite| {
+    ("a stop", |world, _, _| drop(world.handle(Input::Close))),
+    ("a stop while it is up", |world, invite, _| {
         world.receive(B, &respond(invite, "200 OK", "tb", &[]));
         world.handle(Input::Close);
     }),
@@ -317,24 +336,27 @@ const ENDINGS: &[Ending] = &[
 /// Class 18: whatever ends an INVITE, every gauge returns to zero, and the record is written.
 #[test]
 fn every_ending_leaves_nothing_behind() {
-    for (name, end) in ENDINGS {
-        let mut world = impatient();
-        let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "e1", 1, "", &[], ""));
-        end(&mut world, only(&sent, "INVITE"));
-        world.advance(400_000);
-        let wanted = if *name == "nine answers" { 8 } else { 1 };
-        assert_eq!(world.records().len(), wanted, "{name}");
-        assert_eq!(world.metric("ibcf_timers_pending", &[]), 0, "{name}");
-        world.assert_quiet();
+    for transport in TRANSPORTS {
+        for (name, end) in ENDINGS {
+            let mut world = impatient(transport);
+            let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "e1", 1, "", &[], ""));
+            end(&mut world, only(&sent, "INVITE"), transport);
+            world.advance(400_000);
+            let wanted = if *name == "nine answers" { 8 } else { 1 };
+            assert_eq!(world.records().len(), wanted, "{name} over {transport}");
+            assert_eq!(world.metric("ibcf_timers_pending", &[]), 0, "{name} over {transport}");
+            world.assert_quiet();
+        }
     }
 }
 
 /// Classes 18 and 25: requests outside calls, with an answer, without one, and with one that says it is over.
 #[test]
 fn every_other_transaction_leaves_nothing_behind() {
-    for name in ["MESSAGE", "OPTIONS", "SUBSCRIBE", "NOTIFY", "INFO", "UPDATE", "BYE"] {
+    const NAMES: [&str; 7] = ["MESSAGE", "OPTIONS", "SUBSCRIBE", "NOTIFY", "INFO", "UPDATE", "BYE"];
+    for (name, transport) in NAMES.iter().flat_map(|name| TRANSPORTS.map(|transport| (*name, transport))) {
         for status in ["200 OK", "202 Accepted", "481 Gone", "503 Service Unavailable", "100 Trying", ""] {
-            let mut world = World::new();
+            let mut world = impatient(transport);
             let text = request(name, "sip:bob@b.example", "n1", 1, "", &["Expires: 0", "Event: reg"], "");
             let sent = world.receive(A, &text);
             for forwarded in sent.iter().filter(|sent| sent.start().starts_with(name)) {
@@ -345,7 +367,7 @@ fn every_other_transaction_leaves_nothing_behind() {
             }
             world.receive(A, &text);
             world.advance(400_000);
-            assert_eq!(world.metric("ibcf_timers_pending", &[]), 0, "{name} {status}");
+            assert_eq!(world.metric("ibcf_timers_pending", &[]), 0, "{name} {status} {transport}");
             world.assert_quiet();
         }
     }
