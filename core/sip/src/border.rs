@@ -30,6 +30,7 @@ use crate::output::Outputs;
 use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite::DraftScratch;
+use crate::screen::Rejection;
 use crate::snapshot::{Listener, PeerIndex, Snapshot, SnapshotError};
 use crate::statistics::{Shared, WorkerShard};
 use crate::time::{Now, Time};
@@ -174,6 +175,7 @@ impl Border {
         self.fire_timers(&mut scope);
         match input {
             Input::Message { flow, bytes } => self.on_bytes(flow, bytes, &mut scope),
+            Input::Broken { flow, head, fault } => self.on_broken(flow, head, fault, &mut scope),
             Input::Unreachable { destination, excerpt } => {
                 self.on_unreachable(destination, excerpt, &mut scope);
             }
@@ -241,6 +243,33 @@ impl Border {
             Ok(message) => self.on_message(&message, received, scope),
             Err(error) => {
                 self.refused(Reason::Malformed, received, &error.to_string(), scope);
+                self.statistics().dropped_messages.one();
+            }
+        }
+        self.index = index;
+    }
+
+    /// A stream of which no more can be read (RFC 3261 §18.3): the request that broke it is answered, if there is one.
+    fn on_broken(&mut self, flow: Flow, head: &[u8], fault: parse::Fault, scope: &mut Scope<'_>) {
+        let mut index = std::mem::take(&mut self.index);
+        let received = Received { flow, peer: self.generation.sender(&flow) };
+        let limits = self.generation.snapshot.limits;
+        let request = parse::parse(head, &limits, &mut index)
+            .ok()
+            .and_then(|message| Some((message, message.request()?)));
+        match request {
+            Some((message, request)) if received.peer.is_some() => {
+                self.refuse(
+                    &message,
+                    request,
+                    received,
+                    &Rejection::new(fault.reason),
+                    &fault.to_string(),
+                    scope,
+                );
+            }
+            _ => {
+                self.refused(fault.reason, received, &fault.to_string(), scope);
                 self.statistics().dropped_messages.one();
             }
         }

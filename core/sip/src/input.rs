@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::flow::Flow;
 use crate::output::QuestionId;
+use crate::parse::Fault;
 use crate::snapshot::{Snapshot, document};
 
 /// One thing for the border to handle.
@@ -18,6 +19,15 @@ pub enum Input<'a> {
         flow: Flow,
         /// The bytes, at most 65,535.
         bytes: &'a [u8],
+    },
+    /// A stream broke ([`Frame::Broken`](crate::parse::Frame)): what can be answered is, before the connection is closed.
+    Broken {
+        /// From whom, on which connection.
+        flow: Flow,
+        /// What there is to answer; may be empty.
+        head: &'a [u8],
+        /// What was wrong.
+        fault: Fault,
     },
     /// The network says that a message sent earlier did not arrive (an ICMP error, a failed send, a connection that could
     /// not be made or broke before the message was written).

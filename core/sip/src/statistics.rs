@@ -13,8 +13,10 @@ use crate::message::Method;
 use crate::reason::Reason;
 use crate::snapshot::Direction;
 
+mod connection;
 mod family;
 
+pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
 
 /// A number with one writer.
@@ -158,6 +160,7 @@ pub struct PeerShard {
     call_ms: [Counter; 2],
     calls_active: [Gauge; 2],
     setup: [Histogram; 2],
+    connections: connection::Connections,
 }
 
 impl Default for PeerShard {
@@ -173,6 +176,7 @@ impl Default for PeerShard {
             call_ms: Default::default(),
             calls_active: Default::default(),
             setup: Default::default(),
+            connections: connection::Connections::default(),
         }
     }
 }
@@ -234,6 +238,8 @@ pub struct PeerStatistics {
     pub bucket: TokenBucket,
     /// Calls in progress from and towards this peer, over all workers.
     pub calls: AtomicU32,
+    /// Connections from and to this peer, over all workers.
+    connections: AtomicU32,
 }
 
 impl PeerStatistics {
@@ -335,5 +341,6 @@ fn peer_statistics(id: &str, workers: usize) -> PeerStatistics {
         shards: (0..workers).map(|_| PeerShard::default()).collect(),
         bucket: TokenBucket::default(),
         calls: AtomicU32::new(0),
+        connections: AtomicU32::new(0),
     }
 }

@@ -87,7 +87,7 @@ impl Border {
     }
 
     /// Refuses without keeping anything: the same request gets the same answer again (RFC 3261 §8.2.7).
-    fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         message: &Message<'_>,
         request: RequestLine<'_>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::connection::{ConnectionResult, TRANSPORTS};
 use super::{
     CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, QUESTION_BOUNDS_MS,
     SETUP_BOUNDS_MS, WorkerShard,
@@ -113,6 +114,7 @@ const WAYS: [&str; 2] = ["received", "sent"];
 fn peer_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
     let mut families = message_families(peers);
     families.extend(call_families(peers));
+    families.extend(connection_families(peers));
     families
 }
 
@@ -216,6 +218,38 @@ fn call_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
         }
     }
     vec![attempts.0, seconds.0, active.0, setup.0]
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn connection_families(peers: &[Arc<PeerStatistics>]) -> [Family; 2] {
+    let mut active = Builder::new(
+        "ibcf_connections_active",
+        Kind::Gauge,
+        "Connections from and to the peer, those included that are being made.",
+        &["peer", "transport"],
+    );
+    let mut results = Builder::new(
+        "ibcf_connections_total",
+        Kind::Counter,
+        "What became of connections: how they began, were refused, or ended.",
+        &["peer", "transport", "result"],
+    );
+    for peer in peers {
+        for (at, transport) in TRANSPORTS.iter().enumerate() {
+            let transport = transport.name();
+            let mut is_used = false;
+            for (number, result) in ConnectionResult::ALL.iter().enumerate() {
+                let count = total(peer, |shard| &shard.connections.results[at][number]);
+                results.add_if_any(&[&peer.id, transport, result.name()], count);
+                is_used |= count > 0;
+            }
+            if is_used {
+                let count: i64 = peer.shards.iter().map(|shard| shard.connections.active[at].get()).sum();
+                active.push(&[&peer.id, transport], count as f64);
+            }
+        }
+    }
+    [active.0, results.0]
 }
 
 #[allow(clippy::cast_precision_loss)]
