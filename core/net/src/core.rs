@@ -28,6 +28,7 @@ use crate::inbox::{Inbox, Order};
 use crate::listener::{Bound, bind};
 use crate::panics::Panics;
 use crate::statistics::net_families;
+use crate::stream::Census;
 use crate::system::random_bytes;
 use crate::worker::{Common, Handler, Parts, WAKE};
 
@@ -58,7 +59,6 @@ impl Default for CoreConfig {
 pub struct Core {
     listeners: Vec<(String, SocketAddr)>,
     common: Arc<Common>,
-    shared: Arc<Shared>,
     state: Mutex<State>,
     /// Charging events that found no room before the workers ended.
     left: Mutex<VecDeque<Event>>,
@@ -119,18 +119,22 @@ impl Core {
             panics: Panics::default(),
             clock: Clock::new(),
             owners: FixedState::with_seed(owners),
+            shared: Arc::new(Shared::new(workers)),
+            census: Arc::new(Census::default()),
         });
+        let addresses: Arc<[SocketAddr]> = bound.iter().map(|listener| listener.address).collect();
         let mut parts = Vec::with_capacity(workers);
         for (index, poll) in polls.into_iter().enumerate() {
             let sockets = bound.iter_mut().filter_map(|listener| listener.sockets.pop()).collect();
-            let part = Parts { index, sockets, poll, common: Arc::clone(&common) };
+            let (common, bound) = (Arc::clone(&common), Arc::clone(&addresses));
+            let registry = poll.registry().try_clone().map_err(NetError::system("cannot share an epoll"))?;
+            let mut part = Parts { index, sockets, bound, poll, registry, common };
             part.register()?;
             parts.push(part);
         }
         Ok(Self {
             listeners,
             common,
-            shared: Arc::new(Shared::new(workers)),
             state: Mutex::new(State { snapshot: Arc::new(snapshot), phase: Phase::Bound(parts) }),
             left: Mutex::default(),
             answers_dropped: AtomicU64::new(0),
@@ -161,7 +165,7 @@ impl Core {
         for part in parts {
             let worker = part.index;
             let (snapshot, shared, make) =
-                (Arc::clone(&state.snapshot), Arc::clone(&self.shared), make.clone());
+                (Arc::clone(&state.snapshot), Arc::clone(&self.common.shared), make.clone());
             let listeners: Vec<_> = self.listeners.iter().map(|(_, address)| *address).collect();
             let clock = self.common.clock;
             let config = move || BorderConfig {
@@ -252,7 +256,7 @@ impl Core {
 
     /// Everything counted so far.
     pub fn statistics(&self) -> Vec<Family> {
-        let mut families = self.shared.families();
+        let mut families = self.common.shared.families();
         let dropped = self.answers_dropped.load(Ordering::Relaxed);
         families.extend(net_families(&self.common, dropped));
         families

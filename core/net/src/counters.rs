@@ -16,7 +16,13 @@ pub(crate) struct NetCounters {
     pub(crate) send_failed: Counter,
     /// Errors that the network reported about datagrams sent earlier.
     pub(crate) network_errors: Counter,
-    /// Datagrams handed to the worker that owns their call.
+    /// Messages that came in over connections, and bytes of all kinds.
+    pub(crate) stream_received: Counter,
+    pub(crate) stream_received_bytes: Counter,
+    /// Messages written to connections, and bytes of all kinds.
+    pub(crate) stream_sent: Counter,
+    pub(crate) stream_sent_bytes: Counter,
+    /// Messages handed to the worker that owns their call or their connection.
     pub(crate) handed_over: Counter,
     /// What did not fit into a queue.
     pub(crate) dropped_handover: Counter,

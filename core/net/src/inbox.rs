@@ -1,4 +1,4 @@
-//! What others give to a worker: datagrams of its calls, answers, orders. Bounded, and the giver wakes it once a batch.
+//! What others give to a worker: messages of its calls, what its connections shall carry, answers, orders. Bounded, and the giver wakes it once a batch.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,21 +6,32 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_queue::ArrayQueue;
-use ibcf_sip::Snapshot;
 use ibcf_sip::input::{Answer, TargetSet};
-use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::{ConnectionId, Flow, Snapshot};
 use mio::Waker;
 
-/// Datagrams that may wait for their owner.
+use crate::stream::Key;
+
+/// Messages that may wait for their owner, both ways.
 const HANDED_MAX: usize = 8_192;
 /// Answers that may wait. Questions are bounded by the snapshot; this only has to bridge one turn.
 const ANSWERS_MAX: usize = 16_384;
 
-/// What one worker received for another.
+/// What one worker has for another.
 #[derive(Debug)]
 pub(crate) enum Handed {
-    Datagram { listener: ListenerIndex, source: SocketAddr, bytes: Vec<u8> },
+    /// A message of a call of theirs.
+    Message { flow: Flow, bytes: Vec<u8> },
+    /// A message of a call of theirs did not arrive.
     Unreachable { destination: SocketAddr, excerpt: Vec<u8> },
+    /// A message for a connection of theirs, or one that they are to open.
+    Send { flow: Flow, bytes: Vec<u8>, is_second_try: bool },
+    /// A connection of theirs may carry requests to an address.
+    Alias { connection: ConnectionId, address: SocketAddr },
+    /// What they would open a connection for may use this one.
+    PutAlias { key: Key, connection: ConnectionId },
+    /// ... and no longer.
+    DropAlias { key: Key, connection: ConnectionId },
 }
 
 /// What the control plane wants of a worker.

@@ -20,6 +20,7 @@ mod listener;
 mod outbox;
 mod panics;
 mod statistics;
+mod stream;
 mod system;
 mod tls;
 mod worker;

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use ibcf_sip::snapshot::{Listener, Transport};
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::error::NetError;
+use crate::stream::{listen, set_dscp};
 use crate::system::enable_error_queue;
 
 /// What we ask the kernel to hold for us, each way; it may grant less (`net.core.rmem_max`).
@@ -18,28 +20,61 @@ const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 pub(crate) struct Bound {
     pub(crate) id: String,
     pub(crate) address: SocketAddr,
-    pub(crate) sockets: Vec<UdpSocket>,
+    pub(crate) sockets: Vec<ListenerSocket>,
+}
+
+/// What a worker has of a listener.
+#[derive(Debug)]
+pub(crate) enum ListenerSocket {
+    Datagrams(UdpSocket),
+    Connections(TcpListener),
+}
+
+impl ListenerSocket {
+    pub(crate) fn descriptor(&self) -> RawFd {
+        match self {
+            Self::Datagrams(socket) => socket.as_raw_fd(),
+            Self::Connections(socket) => socket.as_raw_fd(),
+        }
+    }
+
+    /// Marks what it sends from now on, and the connections that it accepts.
+    pub(crate) fn mark(&self, address: SocketAddr, dscp: Option<u8>) {
+        // Best effort: what is not marked arrives all the same.
+        let _ = match self {
+            Self::Datagrams(socket) => set_dscp(&SockRef::from(socket), address, dscp),
+            Self::Connections(socket) => set_dscp(&SockRef::from(socket), address, dscp),
+        };
+    }
+
+    fn open(listener: &Listener, address: SocketAddr, is_shared: bool) -> io::Result<Self> {
+        match listener.transport {
+            Transport::Udp => udp_socket(address, is_shared, listener.dscp).map(Self::Datagrams),
+            Transport::Tcp => listen(address, is_shared, listener.dscp).map(Self::Connections),
+            Transport::Tls => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Datagrams(socket) => socket.local_addr(),
+            Self::Connections(socket) => socket.local_addr(),
+        }
+    }
 }
 
 /// Binds *listener* for *workers* workers. With port 0 the system chooses once, and all workers share the port.
 pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetError> {
-    if listener.transport != Transport::Udp {
-        return Err(NetError::Listen {
-            listener: listener.id.clone(),
-            address: listener.address,
-            cause: io::ErrorKind::Unsupported.into(),
-        });
-    }
     let mut address = listener.address;
     let mut bind_all = || {
         if workers > 1 && address.port() != 0 {
             // A port that can be shared can be shared with a stranger too: this finds out whether it is free at all.
-            drop(udp_socket(address, false)?);
+            drop(ListenerSocket::open(listener, address, false)?);
         }
         let mut sockets = Vec::with_capacity(workers);
         for _ in 0..workers {
-            let socket = udp_socket(address, workers > 1)?;
-            address = socket.local_addr()?;
+            let socket = ListenerSocket::open(listener, address, workers > 1)?;
+            address = socket.local_address()?;
             sockets.push(socket);
         }
         Ok(sockets)
@@ -52,7 +87,7 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetErro
     }
 }
 
-fn udp_socket(address: SocketAddr, is_shared: bool) -> io::Result<UdpSocket> {
+fn udp_socket(address: SocketAddr, is_shared: bool, dscp: Option<u8>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
@@ -64,6 +99,7 @@ fn udp_socket(address: SocketAddr, is_shared: bool) -> io::Result<UdpSocket> {
     // Best effort: with small buffers the border works, it only drops sooner.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    set_dscp(&SockRef::from(&socket), address, dscp)?;
     enable_error_queue(socket.as_fd(), address)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -72,13 +108,16 @@ fn udp_socket(address: SocketAddr, is_shared: bool) -> io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::connect;
     use ibcf_sip::snapshot::Side;
 
-    fn listener(address: SocketAddr) -> Listener {
+    const STREAMS_TOO: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+
+    fn listener(transport: Transport, address: SocketAddr) -> Listener {
         Listener {
-            id: "peer_udp".to_owned(),
+            id: "peer_side".to_owned(),
             side: Side::Peer,
-            transport: Transport::Udp,
+            transport,
             address,
             advertised: None,
             dscp: None,
@@ -88,30 +127,69 @@ mod tests {
 
     #[test]
     fn all_workers_share_the_port_that_the_system_chose() {
-        for any in ["127.0.0.1:0", "[::1]:0"] {
-            let bound = bind(&listener(any.parse().expect("an address")), 3).expect("a port");
+        for (any, transport) in ["127.0.0.1:0", "[::1]:0"]
+            .into_iter()
+            .flat_map(|any| STREAMS_TOO.map(|transport| (any, transport)))
+        {
+            let bound = bind(&listener(transport, any.parse().expect("an address")), 3).expect("a port");
             assert_ne!(bound.address.port(), 0);
             assert_eq!(bound.sockets.len(), 3);
-            assert!(bound.sockets.iter().all(|socket| socket.local_addr().expect("bound") == bound.address));
+            assert!(
+                bound.sockets.iter().all(|socket| socket.local_address().expect("bound") == bound.address)
+            );
         }
     }
 
     #[test]
     fn a_port_in_use_is_told_with_listener_address_and_cause() {
-        for workers in [1, 2] {
-            let stranger = bind(&listener("127.0.0.1:0".parse().expect("an address")), 2).expect("a port");
-            let error =
-                bind(&listener(stranger.address), workers).expect_err("the port is taken").to_string();
+        for (workers, transport) in
+            [1, 2].into_iter().flat_map(|n| STREAMS_TOO.map(|transport| (n, transport)))
+        {
+            let any = "127.0.0.1:0".parse().expect("an address");
+            let stranger = bind(&listener(transport, any), 2).expect("a port");
+            let error = bind(&listener(transport, stranger.address), workers)
+                .expect_err("the port is taken")
+                .to_string();
             let expected =
-                format!("listener \"peer_udp\" cannot bind {}: Address already in use", stranger.address);
+                format!("listener \"peer_side\" cannot bind {}: Address already in use", stranger.address);
             assert!(error.starts_with(&expected), "{error}");
         }
     }
 
     #[test]
     fn an_ipv6_listener_leaves_the_ipv4_port_free() {
-        let six = bind(&listener("[::]:0".parse().expect("an address")), 1).expect("a port");
-        let four = SocketAddr::from(([127, 0, 0, 1], six.address.port()));
-        assert!(bind(&listener(four), 1).is_ok());
+        for transport in STREAMS_TOO {
+            let any = "[::]:0".parse().expect("an address");
+            let six = bind(&listener(transport, any), 1).expect("a port");
+            let four = SocketAddr::from(([127, 0, 0, 1], six.address.port()));
+            assert!(bind(&listener(transport, four), 1).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_socket_is_marked_with_the_code_point_of_its_listener() {
+        for (transport, any) in STREAMS_TOO.into_iter().flat_map(|t| [(t, "127.0.0.1:0"), (t, "[::1]:0")]) {
+            let address: SocketAddr = any.parse().expect("an address");
+            let marked = Listener { dscp: Some(24), ..listener(transport, address) };
+            let bound = bind(&marked, 1).expect("a port");
+            let field = |socket: &ListenerSocket| {
+                let socket = match socket {
+                    ListenerSocket::Datagrams(socket) => SockRef::from(socket),
+                    ListenerSocket::Connections(socket) => SockRef::from(socket),
+                };
+                if address.is_ipv4() { socket.tos_v4() } else { socket.tclass_v6() }.expect("an option")
+            };
+            assert_eq!(field(&bound.sockets[0]), 24 << 2, "{any}");
+            bound.sockets[0].mark(address, Some(46));
+            assert_eq!(field(&bound.sockets[0]), 46 << 2, "{any} after a reload");
+            if let ListenerSocket::Connections(_) = &bound.sockets[0] {
+                let step = std::time::Duration::from_secs(1);
+                let stream = connect(address.ip(), bound.address, Some(24), step).expect("connecting");
+                let socket = SockRef::from(&stream);
+                let field = if address.is_ipv4() { socket.tos_v4() } else { socket.tclass_v6() };
+                assert_eq!(field.expect("an option"), 24 << 2);
+                assert_eq!(stream.local_addr().expect("bound").ip(), address.ip());
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use ibcf_sip::Outputs;
 
 use crate::buffers::Buffers;
 use crate::counters::NetCounters;
+use crate::listener::ListenerSocket;
 use crate::system::SendBatch;
 
 /// Datagrams that may wait for one socket.
@@ -55,12 +56,13 @@ impl Outbox {
     pub(crate) fn flush(
         &mut self,
         outputs: &Outputs,
-        sockets: &[UdpSocket],
+        sockets: &[ListenerSocket],
         buffers: &Buffers,
         counters: &NetCounters,
     ) {
         let sends = outputs.sends();
         for (at, (socket, waiting)) in sockets.iter().zip(&mut self.waiting).enumerate() {
+            let ListenerSocket::Datagrams(socket) = socket else { continue };
             self.order.clear();
             self.order.extend((0..sends.len()).filter(|send| sends[*send].flow.listener.at() == at));
             let mut out = Sender { batch: &mut self.batch, socket, counters, failed: &mut self.failed };
@@ -157,6 +159,8 @@ mod tests {
         socket
     }
 
+    use ListenerSocket::Datagrams;
+
     #[test]
     fn each_listener_sends_its_own_in_order() {
         let (first, second, there) = (socket(), socket(), socket());
@@ -168,7 +172,7 @@ mod tests {
         }
         let mut outbox = Outbox::new(2);
         let counters = NetCounters::default();
-        outbox.flush(&outputs, &[first, second], &Buffers::new(), &counters);
+        outbox.flush(&outputs, &[Datagrams(first), Datagrams(second)], &Buffers::new(), &counters);
         let mut got = [Vec::new(), Vec::new()];
         let mut buffer = [0; 10];
         for _ in 0..100 {
@@ -194,7 +198,7 @@ mod tests {
         outputs.send(Flow::datagram(ListenerIndex(0), to), b"two");
         let mut outbox = Outbox::new(1);
         let counters = NetCounters::default();
-        outbox.flush(&outputs, &[here], &Buffers::new(), &counters);
+        outbox.flush(&outputs, &[Datagrams(here)], &Buffers::new(), &counters);
         let mut buffer = [0; 10];
         for expected in [b"one", b"two"] {
             let (length, _) = there.recv_from(&mut buffer).expect("loopback delivers at once");
@@ -214,7 +218,7 @@ mod tests {
         let mut outputs = Outputs::default();
         outputs.send(Flow::datagram(ListenerIndex(0), to), b"new");
         assert!(outbox.is_waiting());
-        outbox.flush(&outputs, &[here], &Buffers::new(), &NetCounters::default());
+        outbox.flush(&outputs, &[Datagrams(here)], &Buffers::new(), &NetCounters::default());
         assert!(!outbox.is_waiting());
         let mut buffer = [0; 10];
         for expected in [b"waited".as_slice(), b"new"] {

@@ -35,6 +35,26 @@ pub(crate) fn net_families(common: &Common, answers_dropped: u64) -> Vec<Family>
                 (vec!["sent".to_owned()], sum(|counters| &counters.sent_bytes) as f64),
             ],
         ),
+        family(
+            "ibcf_transport_stream_messages_total",
+            Kind::Counter,
+            "Messages read from connections and written to them.",
+            &["way"],
+            vec![
+                (vec!["received".to_owned()], sum(|counters| &counters.stream_received) as f64),
+                (vec!["sent".to_owned()], sum(|counters| &counters.stream_sent) as f64),
+            ],
+        ),
+        family(
+            "ibcf_transport_stream_bytes_total",
+            Kind::Counter,
+            "Bytes read from connections and written to them, keep-alives included.",
+            &["way"],
+            vec![
+                (vec!["received".to_owned()], sum(|counters| &counters.stream_received_bytes) as f64),
+                (vec!["sent".to_owned()], sum(|counters| &counters.stream_sent_bytes) as f64),
+            ],
+        ),
         one("ibcf_transport_send_errors_total", "Datagrams that the system refused to send.", |c| {
             &c.send_failed
         }),
@@ -43,9 +63,11 @@ pub(crate) fn net_families(common: &Common, answers_dropped: u64) -> Vec<Family>
             "Errors that the network reported about datagrams sent (ICMP).",
             |c| &c.network_errors,
         ),
-        one("ibcf_transport_handovers_total", "Datagrams handed to the worker that owns their call.", |c| {
-            &c.handed_over
-        }),
+        one(
+            "ibcf_transport_handovers_total",
+            "Messages handed to the worker that owns their call or their connection.",
+            |c| &c.handed_over,
+        ),
         one("ibcf_core_panics_total", "Messages that made the core panic: each one is a defect.", |c| {
             &c.panics
         }),

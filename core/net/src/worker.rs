@@ -6,8 +6,8 @@ mod serve;
 mod tests;
 
 use std::io::ErrorKind;
-use std::net::UdpSocket;
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +16,10 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use ibcf_sip::event::Event;
 use ibcf_sip::snapshot::ListenerIndex;
-use ibcf_sip::{Border, Input, Now, Outputs, Snapshot, Time};
+use ibcf_sip::statistics::Shared;
+use ibcf_sip::{Border, Flow, Input, Now, Outputs, Snapshot, Time};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::buffers::Buffers;
 use crate::clock::Clock;
@@ -26,8 +27,10 @@ use crate::counters::NetCounters;
 use crate::error::NetError;
 use crate::hub::Hub;
 use crate::inbox::Inbox;
+use crate::listener::ListenerSocket;
 use crate::outbox::Outbox;
 use crate::panics::Panics;
+use crate::stream::{Census, Receiver, Streams};
 use crate::system::ReceiveBatch;
 use publish::Publisher;
 use serve::Serving;
@@ -75,24 +78,30 @@ pub(crate) struct Common {
     pub(crate) clock: Clock,
     /// Names the owner of a call.
     pub(crate) owners: FixedState,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) census: Arc<Census>,
 }
 
 /// What a worker's thread is given when it starts.
 pub(crate) struct Parts {
     pub(crate) index: usize,
-    pub(crate) sockets: Vec<UdpSocket>,
+    pub(crate) sockets: Vec<ListenerSocket>,
+    /// The addresses that they are bound to.
+    pub(crate) bound: Arc<[SocketAddr]>,
     pub(crate) poll: Poll,
+    /// The same poll's, for connections to come.
+    pub(crate) registry: Registry,
     pub(crate) common: Arc<Common>,
 }
 
 impl Parts {
     /// Registers the sockets with the poll.
-    pub(crate) fn register(&self) -> Result<(), NetError> {
+    pub(crate) fn register(&mut self) -> Result<(), NetError> {
         for (at, socket) in self.sockets.iter().enumerate() {
             self.poll
                 .registry()
                 .register(
-                    &mut SourceFd(&socket.as_raw_fd()),
+                    &mut SourceFd(&socket.descriptor()),
                     Token(at),
                     Interest::READABLE | Interest::WRITABLE,
                 )
@@ -109,6 +118,14 @@ impl Parts {
     ) -> Vec<Event> {
         let listeners = self.sockets.len();
         let worker = Worker {
+            streams: Streams::new(
+                self.index,
+                Arc::clone(&self.common),
+                self.registry,
+                self.bound,
+                Arc::clone(&snapshot),
+            ),
+            served: Arc::clone(&snapshot),
             serving: Serving::new(self.index, Arc::clone(&self.common), snapshot, make),
             receive: ReceiveBatch::new(),
             outbox: Outbox::new(listeners),
@@ -116,15 +133,24 @@ impl Parts {
             has_more: vec![false; listeners],
             turns_without_poll: 0,
             events: Events::with_capacity(listeners + 1),
-            parts: self,
+            sockets: self.sockets,
+            poll: self.poll,
+            common: self.common,
+            index: self.index,
         };
         worker.run()
     }
 }
 
 struct Worker<H, F> {
-    parts: Parts,
+    index: usize,
+    sockets: Vec<ListenerSocket>,
+    poll: Poll,
+    common: Arc<Common>,
     serving: Serving<H, F>,
+    streams: Streams,
+    /// What the connections follow.
+    served: Arc<Snapshot>,
     receive: ReceiveBatch,
     outbox: Outbox,
     publisher: Publisher,
@@ -142,7 +168,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
                 Ok(true) => {}
                 Ok(false) => return self.publisher.into_left(),
                 Err(payload) => {
-                    self.serving.start_afresh(payload.as_ref(), &[], self.parts.common.clock.now());
+                    self.serving.start_afresh(payload.as_ref(), &[], self.common.clock.now());
                 }
             }
         }
@@ -151,31 +177,53 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
     /// One turn; false when it was the last.
     fn turn(&mut self) -> bool {
         self.wait();
-        let now = self.parts.common.clock.now();
-        let inbox = &self.parts.common.inboxes[self.parts.index];
-        inbox.is_idle.store(false, Ordering::Release);
+        let now = self.common.clock.now();
+        self.common.inboxes[self.index].is_idle.store(false, Ordering::Release);
         for at in 0..self.has_more.len() {
             if self.has_more[at] {
                 self.receive_from(at, now);
             }
         }
+        self.streams.serve(&mut self.serving, now);
         self.serving.wake_owners();
         let goes_on = self.serving.take_inbox(HANDED_A_TURN, now);
+        self.follow_snapshot(now);
+        for handed in std::mem::take(&mut self.serving.for_streams) {
+            self.streams.take(handed, &mut self.serving, now);
+        }
         self.serving.tick(now);
+        self.streams.tick(&mut self.serving, now);
         self.send(now);
         self.publish(now, goes_on);
-        let common = &self.parts.common;
-        common.inboxes[self.parts.index].is_idle.store(self.serving.is_idle(), Ordering::Release);
-        let busy = common.clock.now().time.since(now.time);
+        let is_idle = self.serving.is_idle() && self.streams.is_idle();
+        self.common.inboxes[self.index].is_idle.store(is_idle, Ordering::Release);
+        let busy = self.common.clock.now().time.since(now.time);
         self.counters().busy_nanos.add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
         goes_on
     }
 
+    /// Lets sockets and connections follow the snapshot that the border serves.
+    fn follow_snapshot(&mut self, now: Now) {
+        if Arc::ptr_eq(&self.served, self.serving.snapshot()) {
+            return;
+        }
+        self.served = Arc::clone(self.serving.snapshot());
+        for (socket, listener) in self.sockets.iter().zip(&self.served.listeners) {
+            socket.mark(listener.address, listener.dscp);
+        }
+        self.streams.apply(Arc::clone(&self.served), now);
+    }
+
     fn counters(&self) -> &NetCounters {
-        &self.parts.common.counters[self.parts.index]
+        &self.common.counters[self.index]
     }
 
     fn wait(&mut self) {
+        if self.streams.accepts_again(self.common.clock.now()) {
+            for (has_more, socket) in self.has_more.iter_mut().zip(&self.sockets) {
+                *has_more |= matches!(socket, ListenerSocket::Connections(_));
+            }
+        }
         let has_more = self.has_more.contains(&true);
         if has_more && self.turns_without_poll < TURNS_WITHOUT_POLL {
             self.turns_without_poll += 1;
@@ -184,18 +232,20 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         self.turns_without_poll = 0;
         let timeout = if has_more
             || self.serving.has_outputs()
-            || !self.parts.common.inboxes[self.parts.index].is_empty()
+            || self.streams.has_work()
+            || !self.common.inboxes[self.index].is_empty()
         {
             Some(Duration::ZERO)
         } else {
-            let now = self.parts.common.clock.now().time;
-            let due = [self.serving.next_due(), self.publisher.next_due()].into_iter().flatten().min();
+            let now = self.common.clock.now().time;
+            let due = [self.serving.next_due(), self.publisher.next_due(), self.streams.next_due()];
+            let due = due.into_iter().flatten().min();
             let due = due.map(|due| due.since(now));
             let is_waiting = self.outbox.is_waiting() || self.publisher.is_waiting();
             if is_waiting { Some(due.unwrap_or(RETRY_AFTER).min(RETRY_AFTER)) } else { due }
         };
         // Interrupted by a signal, or nothing there: either way the turn looks for itself.
-        if self.parts.poll.poll(&mut self.events, timeout).is_err() {
+        if self.poll.poll(&mut self.events, timeout).is_err() {
             return;
         }
         let mut failing: u64 = 0;
@@ -204,25 +254,34 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
             if let Some(has_more) = self.has_more.get_mut(at) {
                 *has_more |= event.is_readable() || event.is_error();
                 failing |= u64::from(event.is_error()) << at.min(63);
+            } else {
+                self.streams.on_event(event);
             }
         }
         if failing != 0 {
-            let now = self.parts.common.clock.now();
+            let now = self.common.clock.now();
             for at in (0..self.has_more.len()).filter(|at| failing & 1 << (*at).min(63) != 0) {
                 self.take_errors(at, now);
             }
         }
     }
 
-    /// Takes one batch from the socket of listener *at*.
+    /// Takes one batch from the socket of listener *at*, or accepts its connections.
     fn receive_from(&mut self, at: usize, now: Now) {
-        match self.receive.receive(self.parts.sockets[at].as_fd()) {
+        let listener = ListenerIndex(at as u16);
+        let socket = match &self.sockets[at] {
+            ListenerSocket::Datagrams(socket) => socket,
+            ListenerSocket::Connections(socket) => {
+                self.has_more[at] = self.streams.accept(listener, socket, now);
+                return;
+            }
+        };
+        match self.receive.receive(socket.as_fd()) {
             Ok(count) => {
-                let listener = ListenerIndex(at as u16);
                 let mut bytes_received = 0;
                 for (source, bytes) in (0..count).filter_map(|datagram| self.receive.get(datagram)) {
                     bytes_received += bytes.len() as u64;
-                    self.serving.datagram(listener, source, bytes, now);
+                    self.serving.message(Flow::datagram(listener, source), bytes, now);
                 }
                 self.counters().received.add(count as u64);
                 self.counters().received_bytes.add(bytes_received);
@@ -234,11 +293,12 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
     }
 
     fn take_errors(&mut self, at: usize, now: Now) {
+        let ListenerSocket::Datagrams(socket) = &self.sockets[at] else { return };
         let mut excerpt = [0; 1_024];
         for _ in 0..ERRORS_A_TURN {
-            match crate::system::receive_error(self.parts.sockets[at].as_fd(), &mut excerpt) {
+            match crate::system::receive_error(socket.as_fd(), &mut excerpt) {
                 Ok(Some(error)) => {
-                    self.counters().network_errors.one();
+                    self.common.counters[self.index].network_errors.one();
                     // "Too long" lost one datagram, but the kernel now fragments: the next try arrives.
                     if error.errno != libc::EMSGSIZE {
                         let bytes = excerpt.get(..error.length).unwrap_or_default();
@@ -255,13 +315,21 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
     fn send(&mut self, now: Now) {
         // Twice as many rounds as targets that a request may be tried at one after the other.
         for _ in 0..8 {
-            let common = &self.parts.common;
-            let counters = &common.counters[self.parts.index];
-            self.outbox.flush(&self.serving.outputs, &self.parts.sockets, &common.buffers, counters);
+            let counters = &self.common.counters[self.index];
+            self.outbox.flush(&self.serving.outputs, &self.sockets, &self.common.buffers, counters);
+            let outputs = std::mem::take(&mut self.serving.outputs);
+            self.streams.send_all(&outputs, &mut self.serving, now);
+            self.serving.outputs = outputs;
             self.publisher.take(&mut self.serving.outputs);
             self.serving.outputs.clear();
-            if self.outbox.failed.is_empty() {
+            let undelivered = self.streams.take_undelivered();
+            self.serving.wake_owners();
+            if self.outbox.failed.is_empty() && undelivered.is_empty() {
                 return;
+            }
+            for failed in undelivered {
+                self.serving.unreachable(failed.destination, &failed.bytes, now);
+                self.common.buffers.give_back(failed.bytes);
             }
             for failed in std::mem::take(&mut self.outbox.failed) {
                 self.serving.own_unreachable(failed.destination, &failed.excerpt, now);
@@ -271,8 +339,8 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
 
     fn publish(&mut self, now: Now, goes_on: bool) {
         self.publisher.take(&mut self.serving.outputs);
-        let common = &self.parts.common;
-        let counters = &common.counters[self.parts.index];
+        let common = &self.common;
+        let counters = &common.counters[self.index];
         if goes_on {
             self.publisher.publish(&common.hub, counters, now);
         } else {

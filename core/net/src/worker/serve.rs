@@ -8,12 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ibcf_sip::input::TargetSet;
-use ibcf_sip::parse::call_id_of;
-use ibcf_sip::snapshot::ListenerIndex;
+use ibcf_sip::parse::{Fault, call_id_of};
 use ibcf_sip::{Flow, Input, Now, Outputs, Snapshot, Time};
 
 use super::{Common, Handler};
 use crate::inbox::{Handed, Order};
+use crate::stream::Receiver;
 
 pub(super) struct Serving<H, F> {
     worker: usize,
@@ -27,6 +27,8 @@ pub(super) struct Serving<H, F> {
     /// Workers that were handed something and not woken yet, one bit each.
     to_wake: u64,
     pub(super) outputs: Outputs,
+    /// What others handed over that is for connections.
+    pub(super) for_streams: Vec<Handed>,
 }
 
 impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
@@ -43,7 +45,12 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
             located: HashMap::new(),
             to_wake: 0,
             outputs,
+            for_streams: Vec::new(),
         }
+    }
+
+    pub(super) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
     pub(super) fn next_due(&self) -> Option<Time> {
@@ -59,19 +66,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         !self.outputs.sends().is_empty() || !self.outputs.events.is_empty()
     }
 
-    /// Handles a datagram of an own socket, or hands it to the owner of its call.
-    pub(super) fn datagram(&mut self, listener: ListenerIndex, source: SocketAddr, bytes: &[u8], now: Now) {
-        match self.owner(bytes) {
-            Some(owner) if owner != self.worker => {
-                let bytes = self.common.buffers.copy(bytes);
-                self.hand_over(owner, Handed::Datagram { listener, source, bytes });
-            }
-            // What has no Call-ID belongs to nobody: answered or dropped here, without state.
-            _ => self.handle(Input::Message { flow: Flow::datagram(listener, source), bytes }, bytes, now),
-        }
-    }
-
-    /// Tells the owner of the call that a datagram did not arrive; without its Call-ID, everybody.
+    /// Tells the owner of the call that a message did not arrive; without its Call-ID, everybody.
     pub(super) fn unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], now: Now) {
         let owner = self.owner(excerpt);
         for worker in 0..self.common.inboxes.len() {
@@ -82,12 +77,12 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
                 self.own_unreachable(destination, excerpt, now);
             } else {
                 let excerpt = self.common.buffers.copy(excerpt);
-                self.hand_over(worker, Handed::Unreachable { destination, excerpt });
+                self.hand_over_or_drop(worker, Handed::Unreachable { destination, excerpt });
             }
         }
     }
 
-    /// Tells the own border that a datagram did not arrive.
+    /// Tells the own border that a message did not arrive.
     pub(super) fn own_unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], now: Now) {
         self.handle(Input::Unreachable { destination, excerpt }, excerpt, now);
     }
@@ -108,17 +103,17 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         let inbox = &common.inboxes[self.worker];
         for handed in std::iter::from_fn(|| inbox.handed.pop()).take(handed_max) {
             let bytes = match handed {
-                Handed::Datagram { listener, source, bytes } => {
-                    self.handle(
-                        Input::Message { flow: Flow::datagram(listener, source), bytes: &bytes },
-                        &bytes,
-                        now,
-                    );
+                Handed::Message { flow, bytes } => {
+                    self.handle(Input::Message { flow, bytes: &bytes }, &bytes, now);
                     bytes
                 }
                 Handed::Unreachable { destination, excerpt } => {
                     self.own_unreachable(destination, &excerpt, now);
                     excerpt
+                }
+                for_streams => {
+                    self.for_streams.push(for_streams);
+                    continue;
                 }
             };
             common.buffers.give_back(bytes);
@@ -197,18 +192,41 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
         Some((hash % workers as u64) as usize)
     }
 
-    fn hand_over(&mut self, owner: usize, handed: Handed) {
-        let counters = &self.common.counters[self.worker];
-        match self.common.inboxes[owner].handed.push(handed) {
-            Ok(()) => {
-                counters.handed_over.one();
-                self.to_wake |= 1 << owner;
-            }
-            Err(Handed::Datagram { bytes, .. } | Handed::Unreachable { excerpt: bytes, .. }) => {
-                counters.dropped_handover.one();
-                self.to_wake |= 1 << owner;
-                self.common.buffers.give_back(bytes);
-            }
+    fn hand_over_or_drop(&mut self, owner: usize, handed: Handed) {
+        if let Err(Handed::Message { bytes, .. } | Handed::Unreachable { excerpt: bytes, .. }) =
+            self.hand_over(owner, handed)
+        {
+            self.common.buffers.give_back(bytes);
         }
+    }
+}
+
+impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Receiver for Serving<H, F> {
+    /// Handles a message of an own socket, or hands it to the owner of its call.
+    fn message(&mut self, flow: Flow, bytes: &[u8], now: Now) {
+        match self.owner(bytes) {
+            Some(owner) if owner != self.worker => {
+                let bytes = self.common.buffers.copy(bytes);
+                self.hand_over_or_drop(owner, Handed::Message { flow, bytes });
+            }
+            // What has no Call-ID belongs to nobody: answered or dropped here, without state.
+            _ => self.handle(Input::Message { flow, bytes }, bytes, now),
+        }
+    }
+
+    /// Nothing comes of it but an answer without state, so it is handled where it came.
+    fn broken(&mut self, flow: Flow, head: &[u8], fault: Fault, now: Now) {
+        self.handle(Input::Broken { flow, head, fault }, head, now);
+    }
+
+    fn hand_over(&mut self, worker: usize, handed: Handed) -> Result<(), Handed> {
+        let counters = &self.common.counters[self.worker];
+        self.to_wake |= 1 << worker;
+        let result = self.common.inboxes[worker].handed.push(handed);
+        match result {
+            Ok(()) => counters.handed_over.one(),
+            Err(_) => counters.dropped_handover.one(),
+        }
+        result
     }
 }

@@ -85,6 +85,7 @@ impl Handler for Echo {
             Input::Close => {
                 out.events.push(Event::Alarm { name: "closed", detail: String::new(), unix_ms: 0 });
             }
+            Input::Broken { flow, .. } => out.send(flow, b"broken"),
             Input::Tick | Input::Drain | Input::Targets(_) => {}
         }
     }
