@@ -255,6 +255,7 @@ impl World {
             transport: *transport,
             priority: nth as u16,
             weight: 1,
+            server: None,
         });
         let peer = (*bytes.choose(&["fourth", "fourth", "core", "nobody"])).to_owned();
         self.handle(Input::Targets(TargetSet { peer, targets: targets.collect() }), &Cause::Other);
