@@ -449,15 +449,18 @@ class Service:
 
         SIGTERM and SIGINT drain; a second one does not wait. SIGHUP reloads.
         """
-        try:
-            await self.start()
-        except BaseException:
-            await self._abandon()
-            raise
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.request_stop)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        try:
+            async with (
+                self._reloading
+            ):  # the core may serve before the start is over: a signal meanwhile has its turn then
+                await self.start()
+        except BaseException:
+            await self._abandon()
+            raise
         try:
             await self._end.wait()
             await self.drain()
@@ -519,6 +522,8 @@ class Service:
 
     async def _abandon(self) -> None:
         """Undo a start that failed half way."""
+        for task in self._tasks:
+            task.cancel()
         core = getattr(self, "_core", None)
         if core is not None:
             core.stop()

@@ -135,6 +135,8 @@ def _unused(config: Config) -> Iterator[Finding]:
     for at, service in enumerate(config.enum):
         if service.id not in services:
             yield ("enum", at, "id"), f'no route looks up in "{service.id}"'
+    if config.locator is not None and not any(peer.is_located for peer in config.peers):
+        yield ("locator",), "no peer has a domain or is located by Request-URI"
 
 
 def _is_catch_all(match: Match) -> bool:

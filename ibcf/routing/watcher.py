@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from ibcf.routing.location import Destination, Located, Preferences, Target
+
+LOCATIONS_MAX: Final = 32
+"""Peers asked for at once: a start with thousands must not use up the time of each search with waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Watcher:
     _peers: dict[str, _Watched] = field(default_factory=dict)
     _waiting: dict[str, tuple[Target, ...]] = field(default_factory=dict)
     """Sets that the core does not have yet, the newest of each peer."""
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOCATIONS_MAX))
     _pusher: asyncio.Task[None] | None = None
     """A task of its own, so that sets cross in order even when the watch that gave one ends meanwhile."""
 
@@ -126,7 +130,8 @@ class Watcher:
     async def _keep_located(self, watched: _Watched) -> None:
         while True:
             domain = watched.domain
-            located = await self.locate(domain.destination, domain.preferences)
+            async with self._slots:
+                located = await self.locate(domain.destination, domain.preferences)
             change = watched.watch.take(located, now=self.clock(), chance=self.chance())
             self.observe(domain, watched.watch, located, change)
             if change.is_pushed:

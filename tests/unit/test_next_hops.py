@@ -1,6 +1,9 @@
 """Next hops out of DNS in the running service: targets pushed, questions answered, reload, log, metrics, status."""
 
+import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +148,20 @@ async def test_silent_dns_delays_the_start_by_its_deadline_only(start: Any, dns:
     bench = await start(lambda text: by_domain(text).replace("deadline: 1s", "deadline: 100ms"))
     assert bench.service.health.is_ready
     await until(lambda: bool(bench.log("peer.location_failed")))
+
+
+async def test_signals_are_heeded_while_dns_keeps_the_start_waiting(bench: Bench, dns: Dns) -> None:
+    """A border that waits for its first answers serves already: a reload has its turn, then it drains and stops."""
+    dns.silent = {"NAPTR b.example", *(key for key in DOWN if key.startswith("SRV"))}
+    bench.write(by_domain)
+    running = asyncio.create_task(bench.service.run())
+    await until(lambda: bool(bench.cores) and "start" in bench.core.calls)
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert bench.core.calls == ["start", "drain", "stop"]
+    events = [json.loads(line)["event"] for line in bench.stream.getvalue().splitlines()]
+    assert events.index("border.ready") < events.index("border.draining") < events.index("border.stopped")
 
 
 async def test_a_reload_moves_a_peer_and_forgets_one_that_went(start: Any, dns: Dns) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ibcf.dns.records import Class
 from ibcf.routing.location import Destination, Located, Preferences, Target
 from ibcf.routing.watch import Change, State, Watch
-from ibcf.routing.watcher import PeerDomain, Watcher
+from ibcf.routing.watcher import LOCATIONS_MAX, PeerDomain, Watcher
 
 ANY = Preferences()
 GONE = Located("not_found", Class.NXDOMAIN, ttl_ms=30_000)
@@ -170,6 +170,18 @@ async def test_a_reload_keeps_what_did_not_change(world: World) -> None:
     await world.until(100)
     asked = [host for _, host in world.asked]
     assert (asked.count("a.example"), asked.count("b.example"), asked.count("c.example")) == (2, 1, 1)
+    await world.watcher.close()
+
+
+async def test_few_peers_are_asked_for_at_once(world: World) -> None:
+    """A start with many peers asks for some at a time, and comes to all of them."""
+    world.slow = {f"p{number}.example" for number in range(LOCATIONS_MAX)}
+    world.watcher.watch([domain(f"p{number}") for number in range(100)], stale_max_s=1)
+    await settle()
+    assert len(world.asked) == LOCATIONS_MAX
+    world.watcher.watch([domain(f"p{number}") for number in range(LOCATIONS_MAX, 100)], stale_max_s=1)
+    await world.watcher.first_answers(5)
+    assert len(world.core) == 100 - LOCATIONS_MAX
     await world.watcher.close()
 
 
