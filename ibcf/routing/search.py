@@ -89,10 +89,12 @@ def is_domain(name: str) -> bool:
 
 def is_usable_address(address: IPv4Address | IPv6Address) -> bool:
     """Tell whether a request can be sent to *address*, whoever said so."""
-    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+    if address.is_unspecified or address.is_multicast:
         return False
+    if isinstance(address, IPv4Address):
+        return int(address) >> 24 != 0 and str(address) != "255.255.255.255"  # RFC 1122 §3.2.1.3
     # without a zone a link-local address names no host, and a mapped one would leave from the wrong listener
-    return isinstance(address, IPv4Address) or not (address.is_link_local or address.ipv4_mapped)
+    return not (address.is_link_local or address.ipv4_mapped)
 
 
 @dataclass(slots=True)
@@ -111,6 +113,8 @@ class _Search:
         transport = self._transport()
         if transport is None:
             return self._nothing(f"no transport that both {self.destination} and we speak")
+        if self.destination.port == 0:
+            return self._nothing("port 0")
         host = self.destination.host.removesuffix(".").lower()
         if (address := _literal(host)) is not None:
             return self._literal(address, transport)

@@ -1,13 +1,23 @@
 """Location of SIP servers, rule by rule (LOC-01 to LOC-12; RFC 3263, RFC 2782, RFC 7984)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcf.dns.records import Class
-from ibcf.routing.location import Destination, Preferences
+from ibcf.dns.records import Class, Host, Naptr, RecordSet, Srv
+from ibcf.routing.location import Destination, Located, Preferences
 from ibcf.routing.ranking import TARGETS_MAX
-from ibcf.routing.search import ADDRESSES_MAX, RECORDS_MAX, SERVERS_MAX, SERVICES_MAX
+from ibcf.routing.search import (
+    ADDRESSES_MAX,
+    RECORDS_MAX,
+    SERVERS_MAX,
+    SERVICES_MAX,
+    is_domain,
+    is_usable_address,
+    search,
+)
 from ibcf.routing.transports import Transport
 from tests.unit.routing.zones import Answers, Zone, locate, shown
 
@@ -42,7 +52,8 @@ def test_an_address_is_not_looked_up(destination: Destination, target: str) -> N
 
 
 @pytest.mark.parametrize(
-    "host", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "[::]", "[ff02::1]", "[fe80::1]", "[::ffff:192.0.2.1]"]
+    "host",
+    ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "[::]", "[ff02::1]", "[fe80::1]", "[::ffff:192.0.2.1]"],
 )
 def test_an_address_of_no_host_is_refused(host: str) -> None:
     """Nothing is sent to an address that names no single host, from a URI or from DNS."""
@@ -384,3 +395,52 @@ def test_whatever_dns_says_there_is_an_outcome(
         assert located.class_ in {Class.NXDOMAIN, Class.NODATA, Class.NO_USABLE_RECORD}
     if sips:
         assert {target.transport for target in located.targets} <= {"tls"}
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        [B, "s.b.example", "_sip._udp.b.example", "_sips._tcp.b.example", "192.0.2.1", "", "a..b", "x" * 300]
+    ),
+    st.text(max_size=12),
+)
+NUMBERS = st.integers(0, 65_535)
+TTLS = st.integers(-1, 2**31 - 1)
+NAPTRS = st.builds(
+    Naptr,
+    NUMBERS,
+    NUMBERS,
+    st.sampled_from(["s", "S", "a", "u", ""]),
+    st.sampled_from(["SIP+D2U", "sip+d2t", "SIPS+D2T", "SIP+D2S", "E2U+sip", "", "\xff"]),
+    st.sampled_from(["", "!.*!x!"]),
+    NAMES,
+    TTLS,
+)
+SRVS = st.builds(Srv, NUMBERS, NUMBERS, NUMBERS, NAMES, TTLS)
+HOSTS = st.builds(Host, NAMES, st.ip_addresses(), TTLS)
+
+
+@given(data=st.data(), destination=st.builds(Destination, NAMES, st.sampled_from([None, 0, 5060]), sips=st.booleans()))
+def test_no_record_breaks_the_search(data: st.DataObject, destination: Destination) -> None:
+    """Whatever stands in the records, the search ends after few queries with targets that can be sent to."""
+    kinds: dict[str, st.SearchStrategy[Any]] = {"NAPTR": NAPTRS, "SRV": SRVS, "A": HOSTS, "AAAA": HOSTS}
+    conversation = search(destination, Preferences())
+    asked = 0
+    try:
+        queries = next(conversation)
+        while True:
+            asked += len(queries)
+            assert all(is_domain(query.name) for query in queries)
+            sets: list[Any] = [data.draw(st.lists(kinds[query.kind], max_size=5)) for query in queries]
+            glue = tuple(data.draw(st.lists(HOSTS, max_size=3)))
+            queries = conversation.send(tuple(RecordSet(Class.FOUND, tuple(one), additional=glue) for one in sets))
+    except StopIteration as end:
+        located: Located = end.value
+    assert asked <= 1 + SERVICES_MAX + 2 * SERVERS_MAX + 2
+    assert located.ttl_ms >= 0
+    for target in located.targets:
+        assert is_usable_address(target.address)
+        assert 0 < target.port <= 65_535
+        assert target.transport == "tls" or not destination.sips
+    places = [(target.address, target.port, target.transport) for target in located.targets]
+    assert len(places) == len(set(places)) <= TARGETS_MAX
+    assert [target.priority for target in located.targets] == sorted(target.priority for target in located.targets)
