@@ -11,8 +11,10 @@ import typer
 
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, console, print_error, print_json, visible
 from ibcf.config import load
+from ibcf.config.fault import unknown
 from ibcf.observe import logs
-from ibcf.policy.resolvers import locator_settings
+from ibcf.policy.explain import find_peer
+from ibcf.policy.resolvers import locator_settings, peer_domains, peer_preferences
 from ibcf.routing.location import Destination, Located, Preferences, Step, Target
 from ibcf.routing.locator import Locator, LocatorSettings
 from ibcf.routing.transports import TRANSPORTS
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
 
 
 def locate(
-    host: Annotated[str, typer.Argument(help="A domain, a host, or an IP address.", show_default=False)],
+    host: Annotated[str | None, typer.Argument(help="A domain, a host, or an IP address.", show_default=False)] = None,
     *,
     config: Annotated[Path, typer.Option("--config", help="The configuration.", show_default=False)],
+    peer: Annotated[
+        str | None,
+        typer.Option(help="Id of a peer: its domain unless there is a HOST, by its listeners.", show_default=False),
+    ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the URI.", show_default=False)] = None,
     transport: Annotated[
         str | None, typer.Option(help="Transport of the URI: udp, tcp or tls.", show_default=False)
@@ -36,18 +42,26 @@ def locate(
 
     Exit status: 0 found, 1 not found or failed, 2 wrong usage or configuration.
     """
-    section = load(config).locator
-    if section is None:
-        print_error(f"{config}: no section locator")
-        raise typer.Exit(EXIT_USAGE)
+    loaded = load(config)
+    if loaded.locator is None:
+        raise _usage(f"{config}: no section locator")
     wanted = next((one for one in TRANSPORTS if one == transport), None)
     if transport is not None and wanted is None:
-        print_error(f"{transport} is no transport: udp, tcp or tls")
-        raise typer.Exit(EXIT_USAGE)
+        raise _usage(f"{transport} is no transport: udp, tcp or tls")
+    settings = locator_settings(loaded.locator)
+    destination = None if host is None else Destination(host, port, wanted, sips)
+    preferences = Preferences(TRANSPORTS, settings.families)
+    if peer is not None:
+        section = find_peer(loaded, peer)
+        if section is None:
+            raise _usage(unknown("peer", peer, [one.id for one in loaded.peers]))
+        preferences = peer_preferences(loaded, section)
+        domains = {one.peer: one.destination for one in peer_domains(loaded)}
+        destination = destination or domains.get(peer)
+    if destination is None:
+        raise _usage("give a HOST, or with --peer a peer that has a domain")
     logs.configure(level="error", json=False, stream=sys.stderr)
-    destination = Destination(host, port, wanted, sips)
-    settings = locator_settings(section)
-    located = asyncio.run(_locate(destination, settings))
+    located = asyncio.run(_locate(destination, settings, preferences))
     if json:
         print_json(_as_json(destination, settings, located))
     else:
@@ -55,10 +69,15 @@ def locate(
     raise typer.Exit(EXIT_OK if located.outcome == "found" else EXIT_FINDINGS)
 
 
-async def _locate(destination: Destination, settings: LocatorSettings) -> Located:
+def _usage(problem: str) -> typer.Exit:
+    print_error(problem)
+    return typer.Exit(EXIT_USAGE)
+
+
+async def _locate(destination: Destination, settings: LocatorSettings, preferences: Preferences) -> Located:
     locator = Locator(settings, settings.open_source())
     try:
-        return await locator.locate(destination, Preferences(TRANSPORTS, settings.families))
+        return await locator.locate(destination, preferences)
     finally:
         await locator.close()
 

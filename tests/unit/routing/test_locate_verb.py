@@ -97,8 +97,25 @@ def test_nothing_found_is_a_finding(config: Path) -> None:
     assert "not_found (NXDOMAIN), kept for 30 s" in result.output
 
 
+def test_a_peer_is_located_by_what_its_listeners_speak(config: Path) -> None:
+    """With --peer the domain, and what can be spoken, are those of the peer in the configuration."""
+    text = config.read_text()
+    config.write_text(text.replace('targets:\n      - {id: b1, address: "127.0.0.3:5060"}', "domain: b.example"))
+    document = json.loads(run("--peer", "carrier_b", "--config", str(config), "--json").output)
+    assert document["destination"] == "sip:b.example"
+    assert [step["name"] for step in document["steps"] if step["type"] == "A"] == ["s.b.example"]
+    assert not any(step["type"] == "AAAA" for step in document["steps"]), "its listeners are IPv4"
+    document = json.loads(run("s.b.example", "--peer", "carrier_c", "--config", str(config), "--json").output)
+    assert document["destination"] == "sip:s.b.example"
+
+
 def test_wrong_usage_is_said(config: Path) -> None:
-    """A transport that does not exist, or a configuration without a locator, ends with exit status 2."""
+    """What names nothing that could be looked up, or a configuration without a locator, ends with exit status 2."""
+    result = run("--peer", "carrier_x", "--config", str(config))
+    assert (result.exit_code, 'unknown peer "carrier_x"' in result.output) == (2, True)
+    for arguments in ((), ("--peer", "carrier_b")):
+        result = run(*arguments, "--config", str(config))
+        assert (result.exit_code, "give a HOST" in result.output) == (2, True)
     result = run("b.example", "--config", str(config), "--transport", "sctp")
     assert (result.exit_code, "sctp is no transport" in result.output) == (2, True)
     bare = REPOSITORY / "policies" / "demo.yaml"
