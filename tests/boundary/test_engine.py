@@ -123,3 +123,24 @@ def test_over_tls_the_certificate_tells_who_sends_and_not_the_address() -> None:
     [refused] = boundary.decode_events(stranger.events)[0]
     assert isinstance(refused, boundary.MessageRefused)
     assert refused.reason == "admit.unknown_source"
+
+
+def test_located_targets_are_where_an_engine_sends() -> None:
+    """A peer given as a domain is sent to where it was told to be; the newest set counts, an empty one ends it."""
+    whole = document()
+    peer = whole["peers"][0] | {"id": "far", "sources": ["127.0.0.7/32"], "location": {"kind": "domain"}}
+    whole["peers"].append({**peer, "targets": []})
+    route = {"id": "all", "action": {"kind": "route", "to": [{"peer": "far"}]}}
+    engine = _core.Engine(msgspec.json.encode({**whole, "routes": [route]}))
+    for at, targets in enumerate((("127.0.0.7:5060",), ("127.0.0.8:5070", "127.0.0.9:5060"), ())):
+        crossing = tuple(boundary.LocatedTarget(place, place, priority=rank) for rank, place in enumerate(targets))
+        sets = boundary.encode_target_sets(
+            [boundary.TargetSet("far", crossing), boundary.TargetSet("nobody", crossing)]
+        )
+        assert engine.set_targets(sets, now_ms=START_MS).sends == []
+        message = request("INVITE", "sip:x@far.example", source=SOURCE, call=str(at))
+        sends = engine.receive("home", SOURCE, message, now_ms=START_MS).sends
+        sent = [destination for _, destination, data in sends if data.startswith(b"INVITE")]
+        assert sent == list(targets[:1])
+    with pytest.raises(CoreError, match="target sets"):
+        engine.set_targets(b"{}", now_ms=START_MS)
