@@ -5,6 +5,7 @@
 //! no clock. It is told what came in and answers what to do; the state table of each machine is the documentation of its
 //! module, and the tests read that very table.
 
+mod chunks;
 mod effect;
 pub mod invite_client;
 pub mod invite_server;

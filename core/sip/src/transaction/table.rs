@@ -1,5 +1,7 @@
 //! A bounded table whose places are reused under new names.
 
+use super::chunks::Chunks;
+
 /// Names one value of a [`Table`] for as long as it is there; never again afterwards (until 2³² reuses of one place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId {
@@ -46,7 +48,7 @@ enum Content<T> {
 /// too late without harm.
 #[derive(Debug)]
 pub struct Table<T> {
-    slots: Vec<Slot<T>>,
+    slots: Chunks<Slot<T>>,
     free: Option<u32>,
     len: usize,
     capacity_max: usize,
@@ -57,7 +59,7 @@ impl<T> Table<T> {
     pub const fn new(capacity_max: usize) -> Self {
         let bound = u32::MAX as usize;
         Self {
-            slots: Vec::new(),
+            slots: Chunks::new(),
             free: None,
             len: 0,
             capacity_max: if capacity_max < bound { capacity_max } else { bound },
@@ -75,8 +77,7 @@ impl<T> Table<T> {
         }
         self.len += 1;
         let Some(index) = self.free else {
-            let index = self.slots.len() as u32;
-            self.slots.push(Slot { generation: 0, content: Content::Used(value) });
+            let index = self.slots.push(Slot { generation: 0, content: Content::Used(value) }) as u32;
             return Ok(SlotId { index, generation: 0 });
         };
         // INVARIANT: `free` leads from one free place to the next, and all of them lie in `slots`.

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::chunks::Chunks;
 use crate::time::Time;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -35,7 +36,7 @@ const EMPTY: List = List { head: NONE, tail: NONE };
 /// A timer never fires early, and at most one tick late.
 #[derive(Debug)]
 pub struct Wheel<K> {
-    entries: Vec<Entry<K>>,
+    entries: Chunks<Entry<K>>,
     free: u32,
     slots: Box<[List]>,
     /// The earliest tick in each slot.
@@ -55,7 +56,7 @@ impl<K: Copy> Wheel<K> {
     /// Makes an empty wheel that stands at *start*.
     pub fn new(start: Time) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Chunks::new(),
             free: NONE,
             slots: vec![EMPTY; SLOTS].into_boxed_slice(),
             earliest: vec![u64::MAX; SLOTS].into_boxed_slice(),
@@ -128,8 +129,7 @@ impl<K: Copy> Wheel<K> {
 
     fn allocate(&mut self, entry: Entry<K>) -> u32 {
         if self.free == NONE {
-            self.entries.push(entry);
-            return (self.entries.len() - 1) as u32;
+            return self.entries.push(entry) as u32;
         }
         let index = self.free;
         self.free = self.entries[index as usize].next;
@@ -187,7 +187,7 @@ impl<K: Copy> Wheel<K> {
     }
 }
 
-fn append<K>(entries: &mut [Entry<K>], list: &mut List, index: u32) {
+fn append<K>(entries: &mut Chunks<Entry<K>>, list: &mut List, index: u32) {
     entries[index as usize].next = NONE;
     if list.tail == NONE {
         list.head = index;
