@@ -19,10 +19,14 @@ pub(crate) enum TimerKey {
     RingingTooLong(SlotId),
     /// A cancelled INVITE whose final response does not come (RFC 3261 §9.1: 64 × T1).
     CancelUnanswered(SlotId),
-    Question(QuestionId),
+    /// The id of a question, as two halves: with whole 64 bits each timer would take a third more.
+    Question(SlotId),
     /// A call to look at: session expired, or too long.
     Call(SlotId),
 }
+
+// Several for each call wait in the wheel.
+const _: () = assert!(size_of::<TimerKey>() <= 12);
 
 /// Arms timers for one owner.
 pub(crate) struct Arm<'a, F: Fn(Timer) -> TimerKey> {
@@ -41,7 +45,7 @@ impl Border {
     pub(super) fn fire_timers(&mut self, scope: &mut Scope<'_>) {
         while let Some(key) = self.wheel.pop_due(scope.now.time) {
             match key {
-                TimerKey::Question(id) => self.on_question_expired(id, scope),
+                TimerKey::Question(id) => self.on_question_expired(QuestionId(id.to_u64()), scope),
                 TimerKey::Call(id) => self.on_call_timer(id, scope),
                 TimerKey::Server(id, _)
                 | TimerKey::Branch(id, ..)

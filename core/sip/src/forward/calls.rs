@@ -31,17 +31,22 @@ const DIALOGS_MAX: usize = 8;
 /// that, so the wheel holds a few timers for each call that is up, and none of the calls of hours ago.
 const WATCH: std::time::Duration = std::time::Duration::from_secs(32);
 
+/// A keyed hash: nobody can choose two dialogs that meet in it, and among a million none do by accident.
+pub(crate) type DialogKey = u64;
+
 /// The answered calls of one worker, by dialog.
 #[derive(Debug)]
 pub(crate) struct CallTable {
     calls: Table<Call>,
-    /// More than one where a dialog crosses the border more than once: each crossing is a call.
-    by_dialog: HashMap<u128, SmallVec<[SlotId; 1]>, FixedState>,
+    /// The latest call of each dialog; it names the one before it.
+    by_dialog: HashMap<DialogKey, SlotId, FixedState>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Call {
-    dialog: u128,
+    dialog: DialogKey,
+    /// The call before it where a dialog crosses the border more than once: each crossing is a call.
+    earlier: Option<SlotId>,
     record: KeptRecord,
     upstream: Arc<PeerStatistics>,
     /// The peer that answered.
@@ -67,35 +72,44 @@ impl CallTable {
         self.calls.capacity_max()
     }
 
-    fn insert(&mut self, call: Call) -> Option<SlotId> {
+    fn insert(&mut self, mut call: Call) -> Option<SlotId> {
         let dialog = call.dialog;
+        call.earlier = self.by_dialog.get(&dialog).copied();
         let id = self.calls.insert(call).ok()?;
-        self.by_dialog.entry(dialog).or_default().push(id);
+        self.by_dialog.insert(dialog, id);
         Some(id)
+    }
+
+    /// The calls of *dialog*, the latest first.
+    fn of(&self, dialog: DialogKey) -> impl Iterator<Item = SlotId> {
+        let latest = self.by_dialog.get(&dialog).copied();
+        std::iter::successors(latest, |id| self.calls.get(*id)?.earlier)
     }
 
     /// Takes the latest crossing of *dialog* between these two peers, whichever of them called.
     fn take_between(
         &mut self,
-        dialog: u128,
+        dialog: DialogKey,
         one: &Arc<PeerStatistics>,
         other: &Arc<PeerStatistics>,
     ) -> Option<Call> {
-        let ids = self.by_dialog.get(&dialog)?;
-        let is_between = |id: &&SlotId| self.calls.get(**id).is_some_and(|call| call.is_between(one, other));
-        let id = ids.iter().rev().find(is_between).copied()?;
+        let is_between = |id: &SlotId| self.calls.get(*id).is_some_and(|call| call.is_between(one, other));
+        let id = self.of(dialog).find(is_between)?;
         self.take(id)
     }
 
     fn take(&mut self, id: SlotId) -> Option<Call> {
-        let call = self.calls.remove(id)?;
-        if let Some(ids) = self.by_dialog.get_mut(&call.dialog) {
-            ids.retain(|other| *other != id);
-            if ids.is_empty() {
-                self.by_dialog.remove(&call.dialog);
-            }
+        let (dialog, earlier) = self.calls.get(id).map(|call| (call.dialog, call.earlier))?;
+        let later =
+            self.of(dialog).find(|other| self.calls.get(*other).is_some_and(|call| call.earlier == Some(id)));
+        if let Some(later) = later.and_then(|later| self.calls.get_mut(later)) {
+            later.earlier = earlier;
+        } else if let Some(earlier) = earlier {
+            self.by_dialog.insert(dialog, earlier);
+        } else {
+            self.by_dialog.remove(&dialog);
         }
-        Some(call)
+        self.calls.remove(id)
     }
 }
 
@@ -146,6 +160,7 @@ impl Border {
         let statistics = |peer| Arc::clone(context.generation.statistics(peer));
         let mut call = Call {
             dialog,
+            earlier: None,
             record: KeptRecord::pack(&record),
             upstream: statistics(context.upstream),
             downstream: context.facts.peer_out.map(statistics),
@@ -173,8 +188,7 @@ impl Border {
         }
         let dialog = self.dialog_key(response);
         let life = self.life(&context.generation, response);
-        let Some(ids) = self.calls.by_dialog.get(&dialog) else { return };
-        for id in ids.iter().copied() {
+        for id in self.calls.of(dialog).collect::<SmallVec<[SlotId; 2]>>() {
             let Some(call) = self.calls.calls.get_mut(id) else { continue };
             call.expires = scope.now.time + life;
             // One timer a call is enough, unless the end moved closer than the one that waits.
@@ -267,13 +281,13 @@ impl Border {
     }
 
     /// The dialog of a message, the same seen from both ends: Call-ID and the two tags without their order.
-    fn dialog_key(&self, message: &Message<'_>) -> u128 {
+    fn dialog_key(&self, message: &Message<'_>) -> DialogKey {
         let tag = |address: Result<NameAddr<'_>, _>| -> Vec<u8> {
             address.ok().and_then(|address: NameAddr<'_>| address.tag()).unwrap_or_default().to_vec()
         };
         let mut tags = [tag(message.from().map_err(drop)), tag(message.to().map_err(drop))];
         tags.sort_unstable();
         let [low, high] = &tags;
-        self.hasher.hash128(&[b"dialog", message.call_id().unwrap_or_default(), low, high])
+        self.hasher.hash128(&[b"dialog", message.call_id().unwrap_or_default(), low, high]) as DialogKey
     }
 }

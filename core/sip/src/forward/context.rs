@@ -43,7 +43,7 @@ pub(crate) struct RequestContext {
     pub(crate) final_status: Option<u16>,
     pub(crate) timer_c_at: Option<Time>,
     /// Dialogs that became calls: a repeated 2xx after the BYE must not make another one.
-    pub(crate) dialogs: SmallVec<[u128; 1]>,
+    pub(crate) dialogs: SmallVec<[super::DialogKey; 2]>,
     pub(crate) facts: Facts,
     pub(crate) places: Option<CallPlaces>,
 }
@@ -213,7 +213,7 @@ pub(crate) struct Tried {
 /// The places that a call takes with its peers; giving them back cannot be forgotten.
 #[derive(Debug)]
 pub(crate) struct CallPlaces {
-    worker: usize,
+    worker: u8,
     direction: Direction,
     upstream: Arc<PeerStatistics>,
     downstream: Option<Arc<PeerStatistics>>,
@@ -222,13 +222,13 @@ pub(crate) struct CallPlaces {
 impl CallPlaces {
     /// Takes a place with the peer that the call comes from; `None` when it has none left.
     pub(crate) fn take(
-        worker: usize,
+        worker: u8,
         direction: Direction,
         upstream: &Arc<PeerStatistics>,
         calls_max: Option<u32>,
     ) -> Option<Self> {
         upstream.take_call(calls_max).then(|| {
-            upstream.shard(worker).calls_active(direction, 1);
+            upstream.shard(usize::from(worker)).calls_active(direction, 1);
             Self { worker, direction, upstream: Arc::clone(upstream), downstream: None }
         })
     }
@@ -254,7 +254,7 @@ impl Drop for CallPlaces {
     fn drop(&mut self) {
         self.leave_downstream();
         self.upstream.free_call();
-        self.upstream.shard(self.worker).calls_active(self.direction, -1);
+        self.upstream.shard(usize::from(self.worker)).calls_active(self.direction, -1);
     }
 }
 

@@ -75,7 +75,7 @@ impl Border {
     }
 
     fn choose_targets(&self, context: &mut RequestContext, generation: &Generation, choice: &RouteChoice) {
-        let hash = context.key.0 as u64; // keyed, and different for each transaction
+        let hash = context.key.0[1]; // keyed, and different for each transaction
         let decision = &mut context.decision;
         decision.next_target = 0;
         decide::target_set(choice, |peer| self.targets_of(generation, peer), hash, &mut decision.targets);
@@ -115,7 +115,7 @@ impl Border {
         let body = QuestionBody::Enum { service: service_of.id.clone(), number: number.to_string() };
         match self.questions.ask(body, id, scope.now.time, service_of.deadline) {
             Asked::New(question) => {
-                self.wheel.arm(question.deadline, TimerKey::Question(question.id));
+                self.wheel.arm(question.deadline, TimerKey::Question(SlotId::from_u64(question.id.0)));
                 scope.step(
                     Stage::Decide,
                     Some(&service_of.id),

@@ -15,7 +15,7 @@ mod request;
 mod response;
 mod upstream;
 
-pub(crate) use calls::CallTable;
+pub(crate) use calls::{CallTable, DialogKey};
 pub(crate) use context::{
     Arrival, BestResponse, Branch, CallPlaces, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
     RequestContext, Server, Tried,

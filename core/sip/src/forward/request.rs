@@ -332,8 +332,7 @@ impl Border {
             let limits = generation.snapshot.peer(context.upstream).limits;
             let calls_max = if is_emergency(request.uri) { None } else { limits.calls_max };
             let statistics = generation.statistics(context.upstream);
-            let places =
-                CallPlaces::take(usize::from(self.worker), context.direction(), statistics, calls_max);
+            let places = CallPlaces::take(self.worker, context.direction(), statistics, calls_max);
             context.places = Some(places.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);
         }
         self.start_decision(id, context, message, scope)
