@@ -224,16 +224,26 @@ def _unlocatable(
     located = next((name for name in ("domain", "locate") if name in peer), None)
     if located is None:
         return
-    if tree.get(("locator",)) is None:
+    locator = tree.get(("locator",))
+    if locator is None:
         yield tree.fault((*path, located), "needs the section locator, which says where to look it up")
-    transport = peer.get("transport")
     named = [name for _, name in _names(peer)]
-    if transport not in TRANSPORTS or not all(isinstance(name, str) and name in listeners for name in named):
+    if not all(isinstance(name, str) and name in listeners for name in named):
         return  # told elsewhere
-    spoken = {listeners[name].get("transport") for name in named}
-    if transport not in spoken:
+    own = [listeners[name] for name in named]
+    spoken = {listener.get("transport") for listener in own}
+    transport = peer.get("transport")
+    if transport in TRANSPORTS and transport not in spoken:
         ways = ", ".join(sorted(str(way) for way in spoken))
         yield tree.fault((*path, "transport"), f"{transport}, but the listeners of the peer are {ways}")
+    bound = [_address(listener.get("address")) for listener in own]
+    reached = {f"ipv{place.address.version}" for place in bound if place is not None}
+    families = locator.get("families") if isinstance(locator, dict) else None
+    named_families = families if isinstance(families, tuple) else (families,)
+    asked = {name for name in named_families if name in ("ipv4", "ipv6")}
+    if reached and asked and not reached & asked:
+        problem = f"the listeners of the peer are {', '.join(sorted(reached))}, but locator.families has none of these"
+        yield tree.fault((*path, located), problem)
 
 
 def known_reasons() -> Collection[str] | None:
