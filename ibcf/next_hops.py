@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ibcf.boundary import LocateAnswer, LocateQuestion, TargetSet, encode_target_sets
+from ibcf.dns.lookups import FAILURE_TTL_MS
 from ibcf.dns.records import Class
 from ibcf.observe import logs
 from ibcf.policy.locations import asked_peers, crossing, destination_of
 from ibcf.policy.resolvers import locator_settings, peer_domains
 from ibcf.routing.location import Located, Preferences
-from ibcf.routing.locator import FAILURE_TTL_MS, Locator
+from ibcf.routing.locator import Locator
 from ibcf.routing.watch import State
 from ibcf.routing.watcher import Watcher
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 
 from ibcf.dns.aiodns_source import AiodnsSource
+from ibcf.dns.lookups import FAILURE_TTL_MS, QUERIES_MAX, LookupObserver, ignore
 from ibcf.dns.records import Class, is_not_found
 from ibcf.numbering.e164 import enum_domain, is_e164
 from ibcf.numbering.naptr import Rules
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
     from ibcf.dns.records import Naptr, RecordSet
 
-QUERIES_MAX: Final = 128
-"""Under way at once; more brings no throughput, only delay."""
-FAILURE_TTL_MS: Final = 1000
-"""A failure is remembered this long: RFC 9520 §3.2 asks for at least a second, to spare a server in trouble."""
 
 _NOT_FOUND_RANK: Final = {Class.NXDOMAIN: 0, Class.NODATA: 1, Class.NO_USABLE_RECORD: 2}
 
@@ -72,25 +69,13 @@ class EnumResult:
     detail: str = ""
 
 
-class LookupObserver(Protocol):
-    """Counts queries and their time."""
-
-    def __call__(self, kind: str, result: str, seconds: float) -> None:
-        """Take note of one query."""
-        ...
-
-
-def _ignore(kind: str, result: str, seconds: float) -> None:
-    """Take no note."""
-
-
 @dataclass(slots=True)
 class EnumResolver:
     """Resolves numbers by one ENUM service."""
 
     settings: EnumSettings
     source: NaptrSource
-    observe: LookupObserver = _ignore
+    observe: LookupObserver = ignore
     clock: Callable[[], float] = time.monotonic
     queries_max: int = QUERIES_MAX
     _under_way: dict[str, asyncio.Task[EnumResult]] = field(default_factory=dict)

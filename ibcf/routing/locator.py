@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from ibcf.dns.aiodns_source import AiodnsSource
+from ibcf.dns.lookups import FAILURE_TTL_MS, QUERIES_MAX, LookupObserver, ignore
 from ibcf.dns.records import Class, RecordSet
 from ibcf.routing.location import Answer, Destination, Family, Located, Preferences, Query
 from ibcf.routing.search import search
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
     from ibcf.dns.records import Host, Naptr, Srv
 
-QUERIES_MAX: Final = 128
-"""Under way at once; more brings no throughput, only delay."""
-FAILURE_TTL_MS: Final = 1000
-"""A failure is remembered this long: RFC 9520 §3.2 asks for at least a second, to spare a server in trouble."""
 STALE_TTL_MS: Final = 30_000
 """How long an old answer, or one with a part missing, is used before DNS is asked again (RFC 8767 §5)."""
 DETAIL_DEADLINE: Final = "no answer within the deadline"
@@ -55,14 +52,6 @@ class LocationSource(Protocol):
 
     async def close(self) -> None:
         """Release sockets and threads."""
-        ...
-
-
-class LookupObserver(Protocol):
-    """Counts queries and their time."""
-
-    def __call__(self, kind: str, result: str, seconds: float) -> None:
-        """Take note of one query."""
         ...
 
 
@@ -95,17 +84,13 @@ class _Kept:
 _Key = tuple[Destination, Preferences]
 
 
-def _ignore(kind: str, result: str, seconds: float) -> None:
-    """Take no note."""
-
-
 @dataclass(slots=True)
 class Locator:
     """Locates destinations."""
 
     settings: LocatorSettings
     source: LocationSource
-    observe: LookupObserver = _ignore
+    observe: LookupObserver = ignore
     clock: Callable[[], float] = time.monotonic
     _under_way: dict[_Key, asyncio.Task[Located]] = field(default_factory=dict)
     _good: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ibcf.dns.lookups import FAILURE_TTL_MS
 from ibcf.dns.records import Class, Naptr, RecordSet
-from ibcf.numbering.enum_lookup import FAILURE_TTL_MS, EnumResolver, EnumSettings
+from ibcf.numbering.enum_lookup import EnumResolver, EnumSettings
 
 NUMBER = "+441632960083"
 NAME = "3.8.0.0.6.9.2.3.6.1.4.4.e164.arpa"

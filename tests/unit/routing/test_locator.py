@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ibcf.dns.lookups import FAILURE_TTL_MS, QUERIES_MAX
 from ibcf.dns.records import Class, Host, Naptr, RecordSet, Srv
 from ibcf.routing.location import Destination, Preferences, Query
-from ibcf.routing.locator import FAILURE_TTL_MS, QUERIES_MAX, STALE_TTL_MS, Locator, LocatorSettings
+from ibcf.routing.locator import STALE_TTL_MS, Locator, LocatorSettings
 from tests.unit.routing.zones import Answers, Zone, shown
 
 B = Destination("b.example")
