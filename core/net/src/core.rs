@@ -256,7 +256,7 @@ impl Core {
 
     /// Everything counted so far.
     pub fn statistics(&self) -> Vec<Family> {
-        let mut families = self.common.shared.families();
+        let mut families = self.common.shared.families(self.common.clock.now().time);
         let dropped = self.answers_dropped.load(Ordering::Relaxed);
         families.extend(net_families(&self.common, dropped));
         families

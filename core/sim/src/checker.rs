@@ -132,8 +132,17 @@ impl Checker {
 
     /// Judges what is left when all is over.
     pub fn on_end(&mut self, shared: &Shared) {
-        for family in shared.families().iter().filter(|family| family.kind == FamilyKind::Gauge) {
-            let is_live = !["ibcf_answer_cache_entries", "ibcf_config_generation"].contains(&family.name);
+        // Those that do not count what is in progress.
+        const STANDING: [&str; 5] = [
+            "ibcf_answer_cache_entries",
+            "ibcf_location_cache_entries",
+            "ibcf_config_generation",
+            "ibcf_peer_up",
+            "ibcf_target_state",
+        ];
+        let families = shared.families(ibcf_sip::Time::ZERO);
+        for family in families.iter().filter(|family| family.kind == FamilyKind::Gauge) {
+            let is_live = !STANDING.contains(&family.name);
             for sample in family.samples.iter().filter(|sample| is_live && sample.value != 0.0) {
                 self.fail(
                     None,

@@ -7,6 +7,7 @@ mod generation;
 mod identifiers;
 mod located;
 mod timers;
+mod watched;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ pub(crate) use generation::{GENERATIONS_KEPT, Generation};
 pub(crate) use identifiers::{BranchId, hex};
 use located::LocatedPeers;
 pub(crate) use timers::{Arm, TimerKey};
+use watched::WatchedTargets;
+pub(crate) use watched::{target_key, tell};
 
 use crate::admit::{Rate, TokenBucket};
 use crate::decide::{AnswerCache, Questions};
@@ -68,6 +71,7 @@ pub struct Border {
     pub(crate) generation: Arc<Generation>,
     pub(crate) older: VecDeque<Arc<Generation>>,
     pub(crate) located: LocatedPeers,
+    pub(crate) watched: WatchedTargets,
     pub(crate) contexts: Table<Option<Box<RequestContext>>>,
     pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
     pub(crate) invites: usize,
@@ -125,7 +129,7 @@ impl Border {
         let seed: [u8; 16] = table_seed.try_into().unwrap_or_default();
         let map_seed = map_seed.iter().fold(0_u64, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
         let generation = Arc::new(Generation::new(snapshot, &config.shared));
-        let border = Self {
+        let mut border = Self {
             worker: config.worker,
             hasher: KeyHasher::new(seed),
             draws: 0,
@@ -134,6 +138,7 @@ impl Border {
             generation,
             older: VecDeque::new(),
             located: LocatedPeers::default(),
+            watched: WatchedTargets::default(),
             contexts: Table::new(limits.transactions_max.div_ceil(workers)),
             server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             invites: 0,
@@ -152,6 +157,7 @@ impl Border {
             scratch: DraftScratch::default(),
             buffer: Vec::new(),
         };
+        border.watch_peers();
         border.publish();
         border
     }
@@ -180,7 +186,7 @@ impl Border {
                 self.on_unreachable(destination, excerpt, &mut scope);
             }
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
-            Input::Targets(set) => self.located.put(set, &self.generation),
+            Input::Targets(set) => self.locate_peer(set),
             Input::Tick => {}
             Input::Apply(snapshot) => self.apply(snapshot),
             Input::Drain => self.is_draining = true,
@@ -217,6 +223,7 @@ impl Border {
         self.located.move_to(&next);
         self.older.push_front(std::mem::replace(&mut self.generation, next));
         self.older.truncate(GENERATIONS_KEPT - 1);
+        self.watch_peers();
     }
 
     /// The generation that a dialog started on, while it is kept; else the one in force.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::decide::{Cause, Change};
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -20,6 +22,19 @@ pub enum Event {
         detail: String,
         /// How many more were refused since the last such event.
         suppressed: u64,
+        /// When, in milliseconds since 1970.
+        unix_ms: u64,
+    },
+    /// A target can be reached again, or cannot any more; once for each change, over all workers.
+    TargetState {
+        /// The peer's id.
+        peer: String,
+        /// The target's id.
+        target: String,
+        /// Which of the two.
+        state: Change,
+        /// What showed it.
+        cause: Cause,
         /// When, in milliseconds since 1970.
         unix_ms: u64,
     },

@@ -131,6 +131,9 @@ catalogue! {
         "the called side rang longer than Timer C", clause: "RFC 3261 §16.8", advice: "raise timers.c if longer ringing is agreed" }
     Unreachable { "forward.unreachable", 500 "Server Internal Error", q850: 38, Downstream,
         "no target of the route could be reached", clause: "RFC 3261 §16.9", advice: "check addresses, network and the peer's listeners" }
+    Blocked { "forward.blocked", 500 "Server Internal Error", q850: 42, Downstream,
+        "every target that is left asked by 503 with Retry-After to be left alone", clause: "RFC 3261 §21.5.4, LOC-33",
+        advice: "ask the peer about its overload; peers[].health.retry_after_max bounds how long it is heeded" }
     AllTargetsFailed { "forward.all_targets_failed", 500 "Server Internal Error", q850: 41, Downstream,
         "every target answered with a failure that must not be passed on as it is", clause: "RFC 3261 §16.7 (6)", advice: "see the attempts in the CDR" }
     SessionExpired { "forward.session_expired", 408 "Request Timeout", q850: 102, Downstream,

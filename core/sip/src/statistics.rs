@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admit::TokenBucket;
+use crate::decide::HealthTable;
 use crate::event::Outcome;
 use crate::message::Method;
 use crate::reason::Reason;
 use crate::snapshot::Direction;
+use crate::time::Time;
 
 mod connection;
 mod family;
+mod targets;
 
 pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
@@ -294,6 +297,8 @@ pub struct Shared {
     workers: Box<[WorkerShard]>,
     peers: Mutex<Vec<Arc<PeerStatistics>>>,
     unknown: Arc<PeerStatistics>,
+    /// What is known of the targets of peers.
+    pub health: HealthTable,
 }
 
 impl Shared {
@@ -304,12 +309,18 @@ impl Shared {
             workers: (0..workers).map(|_| WorkerShard::default()).collect(),
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
             unknown,
+            health: HealthTable::default(),
         }
     }
 
     /// The shard of *worker*.
     pub fn worker(&self, worker: usize) -> &WorkerShard {
         &self.workers[worker]
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len().max(1)
     }
 
     /// What is counted about senders that belong to no peer.
@@ -328,10 +339,12 @@ impl Shared {
         made
     }
 
-    /// Everything, added up over the workers.
-    pub fn families(&self) -> Vec<Family> {
+    /// Everything, added up over the workers; what holds for a time only, as it is at *now*.
+    pub fn families(&self, now: Time) -> Vec<Family> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        family::families(&self.workers, &peers)
+        let mut families = family::families(&self.workers, &peers);
+        families.extend(targets::families(&self.health.all(), now));
+        families
     }
 }
 

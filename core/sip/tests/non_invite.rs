@@ -39,7 +39,10 @@ fn silence_is_answered_with_silence_after_a_late_100() {
     assert_eq!(sent.iter().filter(|sent| sent.start() == "SIP/2.0 100 Trying").count(), 1);
     let sent = world.advance(64_200);
     assert!(sent.iter().all(|sent| !sent.start().starts_with("SIP/2.0 408")), "never a 408 (RFC 4320 §4.2)");
-    assert!(sent.iter().any(|sent| sent.to == C.parse().unwrap()), "the next target was tried");
+    assert!(
+        sent.iter().all(|sent| sent.to != C.parse().unwrap()),
+        "whoever asked has given up: there is no time for the next target (LOC-35)"
+    );
     assert_eq!(world.records().len(), 1);
     assert_eq!(world.records()[0].reason, Some("forward.timeout"));
     world.assert_quiet();
@@ -104,9 +107,11 @@ fn a_subscription_is_record_routed_and_its_notify_comes_back_by_token() {
 
 #[test]
 fn an_answer_of_the_second_target_counts_more_than_the_silence_of_the_first() {
-    let mut world = World::new();
+    let mut patient = policy();
+    patient["timers"] = serde_json::json!({"first_response_ms": 4_000});
+    let mut world = World::with(&patient);
     world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m6", 1, "", &[], "hello"));
-    let sent = world.advance(32_100);
+    let sent = world.advance(4_100);
     let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the second target").clone();
     let sent = world.receive(C, &respond(&second, "480 Temporarily Unavailable", "tc", &[]));
     only(&sent, "SIP/2.0 480");

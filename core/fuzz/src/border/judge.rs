@@ -174,7 +174,7 @@ impl Judge {
         assert!(border.next_due().is_none(), "timers without end");
         assert!(border.is_idle(), "a request without a final response is stuck");
         assert_eq!(border.transactions(), 0, "a transaction is stuck");
-        let families = shared.families();
+        let families = shared.families(ibcf_sip::Time::ZERO);
         for gauge in GAUGES {
             let family = families.iter().find(|family| family.name == gauge).expect("a gauge");
             assert!(

@@ -24,12 +24,13 @@ struct Located {
 }
 
 impl LocatedPeers {
-    /// Takes a set for a peer of *generation*.
-    pub(crate) fn put(&mut self, set: TargetSet, generation: &Generation) {
+    /// Takes a set for a peer of *generation*; tells which it was.
+    fn put(&mut self, set: TargetSet, generation: &Generation) -> Option<PeerIndex> {
         let tag = peer_tag(&set.peer);
-        let Some(peer) = domain_peer(generation, tag) else { return };
+        let peer = domain_peer(generation, tag)?;
         let targets = generation.snapshot.located(peer, &set.targets);
         self.sets.insert(tag, Located { document: set.targets, targets });
+        Some(peer)
     }
 
     /// A new snapshot is in force: forgets the peers that it does not locate.
@@ -53,6 +54,12 @@ fn domain_peer(generation: &Generation, tag: u32) -> Option<PeerIndex> {
 }
 
 impl Border {
+    pub(super) fn locate_peer(&mut self, set: TargetSet) {
+        if let Some(peer) = self.located.put(set, &self.generation) {
+            self.watch_peer(peer);
+        }
+    }
+
     /// The targets of a peer: those of the snapshot, or where it was located last.
     pub(crate) fn targets_of(&self, generation: &Generation, peer: PeerIndex) -> Arc<[Arc<Target>]> {
         let peer = generation.snapshot.peer(peer);

@@ -7,6 +7,7 @@
 mod answers;
 mod conditions;
 mod domains;
+mod health;
 pub mod number;
 mod prefixes;
 mod questions;
@@ -14,6 +15,7 @@ mod rules;
 mod targets;
 
 pub use answers::{AnswerCache, CachedAnswer};
+pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
 pub use number::{NumberKind, global_number, is_dipped, number_kind};
 pub use questions::{Asked, Questions, worker_of};
 pub use rules::{Facts, RouteChoice, RouteTable, Verdict};

@@ -16,6 +16,7 @@ use crate::trace::Stage;
 use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
 
 use super::decision::next_candidate;
+use super::next_hop;
 use super::{Branch, Client, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
@@ -54,12 +55,9 @@ impl Border {
     ) -> Result<(), Rejection> {
         let generation = Arc::clone(&context.generation);
         let mut is_full = false;
-        while let Some(target) = context.decision.targets.get(context.decision.next_target).cloned() {
-            // The number of a branch is one byte of what its responses are found by.
-            if context.decision.attempts_left == 0 || context.branches.len() >= usize::from(u8::MAX) {
-                break;
-            }
-            context.decision.next_target += 1;
+        // The number of a branch is one byte of what its responses are found by.
+        while context.decision.attempts_left > 0 && context.branches.len() < usize::from(u8::MAX) {
+            let Some(target) = self.next_target(context, scope) else { break };
             let peer = generation.snapshot.peer(target.peer);
             let has_place = context.places.as_mut().is_none_or(|places| {
                 places.move_to(generation.statistics(target.peer), peer.limits.calls_max)
@@ -100,7 +98,12 @@ impl Border {
             self.finish_with_best(id, context, scope);
             return Ok(());
         }
-        Err(Rejection::new(if is_full { Reason::PeerCapacity } else { Reason::Unreachable }))
+        let reason = match () {
+            () if is_full => Reason::PeerCapacity,
+            () if context.decision.is_blocked => Reason::Blocked,
+            () => Reason::Unreachable,
+        };
+        Err(Rejection::new(reason))
     }
 
     pub(super) fn start_branch(
@@ -131,7 +134,10 @@ impl Border {
         context.facts.orig_ioi = written.orig_ioi;
         context.facts.request_uri_out = Some(written.request_uri);
         let timers = context.generation.snapshot.peer(peer).timers;
-        let timers = if context.is_initial { timers } else { timers.without_failover() };
+        let mut timers = if context.is_initial { timers } else { timers.without_failover() };
+        if !context.is_invite() {
+            timers.first_response = timers.first_response.min(next_hop::time_left(context, scope));
+        }
         let reliable = context.generation.snapshot.transport(hop.listener).is_reliable();
         let mut arm = Arm {
             wheel: &mut self.wheel,

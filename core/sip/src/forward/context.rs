@@ -95,6 +95,8 @@ pub(crate) struct Decision {
     pub(crate) rule: Option<usize>,
     pub(crate) targets: SmallVec<[Target; 4]>,
     pub(crate) next_target: usize,
+    /// Some target was left out because it asked to be left alone.
+    pub(crate) is_blocked: bool,
     pub(crate) attempts_left: u8,
 }
 

@@ -10,6 +10,7 @@ mod context;
 mod decision;
 mod dialog;
 mod kept;
+mod next_hop;
 mod record;
 mod request;
 mod response;

@@ -14,6 +14,7 @@ use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::{ClientEffect, SlotId};
 
+use super::next_hop;
 use super::{BestResponse, Client, RequestContext};
 
 impl Border {
@@ -80,6 +81,9 @@ impl Border {
             Client::Invite(machine) => machine.on_response(status, &mut arm),
             Client::NonInvite(machine) => machine.on_response(status, &mut arm),
         };
+        if matches!(effect, ClientEffect::Pass | ClientEffect::PassAndAck) {
+            self.on_branch_answered(context, number, message, status, scope);
+        }
         if effect == ClientEffect::Pass && context.is_invite() {
             self.shorten_sent(context, number, status);
         }
@@ -255,10 +259,13 @@ impl Border {
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.reason = Some(reason);
         }
+        // A target that answered provisionally has the request: it must not go anywhere else (LOC-32).
+        let is_retriable = !branch.client.has_provisional();
+        self.on_branch_silent(context, at, reason, scope);
         // RFC 3261 §16.8, §16.9: silence counts as 408, unreachability as 503.
         let status = if reason == Reason::Timeout { 408 } else { 503 };
         self.consider(context, BestResponse { status, branch: at, bytes: None, reason: Some(reason) });
-        self.next_or_finish(id, context, true, scope);
+        self.next_or_finish(id, context, is_retriable, scope);
     }
 
     fn next_or_finish(
@@ -271,7 +278,8 @@ impl Border {
         if context.final_status.is_some() || context.has_live_branch() {
             return;
         }
-        if context.is_initial && is_retriable && context.cancelled.is_none() {
+        let may_go_on = is_retriable && context.cancelled.is_none() && next_hop::has_time(context, scope);
+        if context.is_initial && may_go_on {
             if let Err(rejection) = self.forward_next(id, context, None, scope) {
                 self.reject(id, context, None, &rejection, scope);
             }

@@ -61,6 +61,10 @@ pub struct Limits {
     pub calls_max: usize,
     pub questions_max: usize,
     pub answers_max: usize,
+    /// Hosts whose servers are kept (RFC 3263).
+    pub locations_max: usize,
+    /// Targets whose health is watched, over those that are configured or located for a peer.
+    pub targets_max: usize,
     /// An answered call without a session timer is closed by the audit after this long.
     pub call_duration_ms_max: u64,
     /// Connections of all peers together, half-open ones included.
@@ -86,6 +90,8 @@ impl Default for Limits {
             calls_max: 400_000,
             questions_max: 8_192,
             answers_max: 200_000,
+            locations_max: 20_000,
+            targets_max: 20_000,
             call_duration_ms_max: 12 * 3600 * 1000,
             connections_max: 10_000,
             connection_queue_bytes_max: 1 << 20,
@@ -285,6 +291,70 @@ pub struct Peer {
     pub limits: PeerLimits,
     #[serde(default)]
     pub timers: Option<Timers>,
+    #[serde(default)]
+    pub health: PeerHealth,
+    /// How its targets are asked whether they are there; not at all unless set.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+}
+
+/// What keeps requests away from a target of the peer for a while (LOC-33, LOC-34).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeerHealth {
+    /// For so long after a request that it left without any response, or that could not be delivered; 0 = never.
+    pub quarantine_ms: u64,
+    /// The longest Retry-After of a 503 that is honoured; 0 = none is.
+    pub retry_after_ms_max: u64,
+    /// For so long after a 503 without Retry-After; 0 = not at all (RFC 3261 §21.5.4).
+    pub block_on_503_ms: u64,
+}
+
+impl Default for PeerHealth {
+    fn default() -> Self {
+        Self { quarantine_ms: 32_000, retry_after_ms_max: 300_000, block_on_503_ms: 0 }
+    }
+}
+
+/// OPTIONS to each target of the peer, at intervals (GEN-17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// From one to the next, give or take a tenth.
+    pub interval_ms: u64,
+    /// For so long an answer is waited for.
+    pub timeout_ms: u64,
+    /// So many failures in a row take a target down.
+    pub down_after: u8,
+    /// So many answers in a row take it up again.
+    pub up_after: u8,
+    /// Which answers count.
+    pub accept: ProbeAccept,
+}
+
+/// Which final responses to a probe show that a target is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeAccept {
+    /// Every one.
+    Any,
+    /// Every one but 503, which says that it takes no calls.
+    #[serde(rename = "not_503")]
+    Not503,
+    /// Success only.
+    #[serde(rename = "2xx")]
+    Success,
+}
+
+impl ProbeAccept {
+    /// Does *status* count?
+    pub const fn takes(self, status: u16) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Not503 => status != 503,
+            Self::Success => status < 300,
+        }
+    }
 }
 
 /// How the targets of a peer are found (RFC 3263).
@@ -561,7 +631,7 @@ pub enum RouteAction {
 }
 
 fn failover_default() -> Vec<u16> {
-    vec![503]
+    vec![430, 503]
 }
 
 fn attempts_default() -> u8 {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-pub use document::{Direction, Limits, Location, Side, Transport, UnknownSource};
+pub use document::{Direction, Limits, Location, ProbeAccept, Side, Transport, UnknownSource};
 
 use crate::admit::SourceTable;
 use crate::decide::RouteTable;
@@ -179,6 +179,27 @@ pub struct Peer {
     pub tls: Option<document::PeerTls>,
     pub limits: document::PeerLimits,
     pub timers: TimerValues,
+    pub health: PeerHealth,
+    pub probe: Option<document::Probe>,
+}
+
+/// See [`document::PeerHealth`].
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct PeerHealth {
+    pub quarantine: Duration,
+    pub retry_after_max: Duration,
+    pub block_on_503: Duration,
+}
+
+impl From<document::PeerHealth> for PeerHealth {
+    fn from(document: document::PeerHealth) -> Self {
+        Self {
+            quarantine: Duration::from_millis(document.quarantine_ms),
+            retry_after_max: Duration::from_millis(document.retry_after_ms_max),
+            block_on_503: Duration::from_millis(document.block_on_503_ms),
+        }
+    }
 }
 
 impl Peer {
@@ -481,7 +502,26 @@ fn resolve_peer(
         location: peer.location,
         tls: peer.tls,
         limits: peer.limits,
+        health: peer.health.into(),
+        probe: check_probe(peer.probe, &place)?,
     })
+}
+
+fn check_probe(
+    probe: Option<document::Probe>,
+    place: &impl Fn(&str) -> String,
+) -> Result<Option<document::Probe>, SnapshotError> {
+    let Some(probe) = probe else { return Ok(None) };
+    if probe.timeout_ms == 0 || probe.timeout_ms >= probe.interval_ms {
+        return Err(SnapshotError::value(place("probe.timeout"), "between 0 and the interval"));
+    }
+    if probe.interval_ms < 1_000 {
+        return Err(SnapshotError::value(place("probe.interval"), "at least one second"));
+    }
+    if probe.down_after == 0 || probe.up_after == 0 {
+        return Err(SnapshotError::value(place("probe"), "down_after and up_after are at least 1"));
+    }
+    Ok(Some(probe))
 }
 
 fn resolve_peer_listeners(

@@ -55,10 +55,15 @@ pub(super) fn families(workers: &[WorkerShard], peers: &[Arc<PeerStatistics>]) -
     families
 }
 
-struct Builder(Family);
+pub(super) struct Builder(pub(super) Family);
 
 impl Builder {
-    fn new(name: &'static str, kind: Kind, help: &'static str, labels: &'static [&'static str]) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        kind: Kind,
+        help: &'static str,
+        labels: &'static [&'static str],
+    ) -> Self {
         Self(Family { name, kind, help, labels, bounds: Vec::new(), samples: Vec::new() })
     }
 
@@ -67,7 +72,7 @@ impl Builder {
         self.push(labels, value as f64);
     }
 
-    fn push(&mut self, labels: &[&str], value: f64) {
+    pub(super) fn push(&mut self, labels: &[&str], value: f64) {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         self.0.samples.push(Sample { labels, value, buckets: Vec::new() });
     }

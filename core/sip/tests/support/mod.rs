@@ -125,11 +125,22 @@ impl World {
 
     /// A world with a policy of its own.
     pub fn with(policy: &Value) -> Self {
+        Self::worker(policy, 0, &Arc::new(Shared::new(1)))
+    }
+
+    /// Two workers of one node, each with a world of its own and the same clock reading.
+    pub fn pair(policy: &Value) -> (Self, Self) {
+        let shared = Arc::new(Shared::new(2));
+        (Self::worker(policy, 0, &shared), Self::worker(policy, 1, &shared))
+    }
+
+    fn worker(policy: &Value, worker: u8, shared: &Arc<Shared>) -> Self {
         let snapshot = Arc::new(load(policy));
-        let shared = Arc::new(Shared::new(1));
+        let shared = Arc::clone(shared);
         let listeners = snapshot.listeners.iter().map(|listener| listener.address).collect();
+        let workers = shared.workers() as u8;
         let config =
-            BorderConfig { worker: 0, workers: 1, seed: [7; 32], listeners, shared: Arc::clone(&shared) };
+            BorderConfig { worker, workers, seed: [7 + worker; 32], listeners, shared: Arc::clone(&shared) };
         let border = Border::new(config, snapshot);
         Self { border, shared, out: Outputs::default(), ms: 1_000, events: Vec::new(), questions: Vec::new() }
     }
@@ -210,10 +221,30 @@ impl World {
             .collect()
     }
 
+    /// The changes of targets told so far: target, `up` or `down`, cause.
+    pub fn changes(&self) -> Vec<String> {
+        let told = self.events.iter().filter_map(|event| match event {
+            Event::TargetState { peer, target, state, cause, .. } => {
+                Some(format!("{peer}/{target} {state:?} {cause:?}"))
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// The state of a target.
+    pub fn state_of(&self, target: &str) -> String {
+        let families = self.shared.families(self.now().time);
+        let family = families.iter().find(|family| family.name == "ibcf_target_state").expect("the family");
+        let mut samples = family.samples.iter().filter(|sample| sample.value > 0.0);
+        let found = samples.find(|sample| sample.labels[1] == target);
+        found.map(|sample| sample.labels[2].clone()).unwrap_or_default()
+    }
+
     /// The value of a metric, summed over the samples that have all of *labels* among their label values.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts
     pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
-        let families = self.shared.families();
+        let families = self.shared.families(self.now().time);
         let family =
             families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no metric {name}"));
         let samples = family.samples.iter();

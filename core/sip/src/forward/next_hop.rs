@@ -1,0 +1,163 @@
+//! Which target is tried next: the first that nothing speaks against, else one that something does (RFC 3263 §4.3, LOC-30 to
+//! LOC-34), and what a try tells of a target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::border::{Border, Scope, target_key};
+use crate::decide::{Cause, Target, TargetState};
+use crate::message::{HeaderId, Message};
+use crate::reason::Reason;
+use crate::rewrite::peer_tag;
+use crate::trace::Stage;
+
+use super::request::is_emergency;
+use super::{RequestContext, context::received_uri};
+
+/// May a target be tried?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Nothing speaks against it.
+    Good,
+    /// It failed: when all others fail too.
+    Held,
+    /// It asked to be left alone: for emergency calls only, when all others fail.
+    Blocked,
+}
+
+impl Border {
+    /// Takes the next target out of those that are left. One that failed before waits until no other is left, and is tried
+    /// then: a failed call must not make others fail (LOC-34).
+    pub(super) fn next_target(&self, context: &mut RequestContext, scope: &mut Scope<'_>) -> Option<Target> {
+        let next = context.decision.next_target;
+        let mut fallback: Option<(Standing, usize)> = None;
+        let mut found = None;
+        for (at, target) in context.decision.targets.iter().enumerate().skip(next) {
+            let standing = self.standing(context, target, scope);
+            if standing == Standing::Good {
+                found = Some(at);
+                break;
+            }
+            if fallback.is_none_or(|(best, _)| standing < best) {
+                fallback = Some((standing, at));
+            }
+        }
+        let is_emergency = || is_emergency(received_uri(&context.request));
+        let at = match (found, fallback) {
+            (Some(at), _) | (None, Some((Standing::Held, at))) => at,
+            (None, Some((Standing::Blocked, at))) if is_emergency() => at,
+            (None, blocked) => {
+                context.decision.is_blocked |= blocked.is_some();
+                return None;
+            }
+        };
+        // Those that it overtakes keep their order.
+        context.decision.targets.get_mut(next..=at)?.rotate_right(1);
+        context.decision.next_target += 1;
+        context.decision.targets.get(next).cloned()
+    }
+
+    fn standing(&self, context: &RequestContext, target: &Target, scope: &mut Scope<'_>) -> Standing {
+        let generation = &context.generation;
+        let peer = generation.snapshot.peer(target.peer);
+        let key = target_key(generation, peer_tag(&peer.id), &target.place);
+        let Some(health) = self.health(&key) else { return Standing::Good };
+        let state = health.state(scope.now.time);
+        let standing = match state {
+            TargetState::Up => return Standing::Good,
+            // An emergency call is no trial.
+            TargetState::HalfOpen if is_emergency(received_uri(&context.request)) => Standing::Held,
+            TargetState::HalfOpen => {
+                let patience = peer.health.quarantine.max(peer.timers.first_response);
+                let is_ours = health.take_trial(scope.now.time, patience);
+                if is_ours { Standing::Good } else { Standing::Held }
+            }
+            TargetState::Quarantined | TargetState::Down => Standing::Held,
+            TargetState::Blocked => Standing::Blocked,
+        };
+        scope.step(
+            Stage::Decide,
+            Some(&peer.id),
+            if standing == Standing::Good { "on trial" } else { "passed over" },
+            || format!("{} is {}", target.place.id, state.name()),
+            Some("LOC-33, LOC-34"),
+        );
+        standing
+    }
+
+    /// A response came on a branch.
+    pub(super) fn on_branch_answered(
+        &self,
+        context: &RequestContext,
+        number: u8,
+        message: &Message<'_>,
+        status: u16,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(branch) = context.branches.get(usize::from(number)) else { return };
+        let health = context.generation.snapshot.peer(branch.peer).health;
+        let pause = if status == 503 { pause_of(message, &health) } else { None };
+        self.on_hop_answered(&context.generation, branch.peer, &branch.hop, pause, scope);
+    }
+
+    /// A branch had no response at all. Inside a dialog that says nothing: who is silent there may be behind the target.
+    pub(super) fn on_branch_silent(
+        &self,
+        context: &RequestContext,
+        number: usize,
+        reason: Reason,
+        scope: &mut Scope<'_>,
+    ) {
+        let Some(branch) = context.branches.get(number).filter(|_| context.is_initial) else { return };
+        if branch.client.has_provisional() {
+            return;
+        }
+        let cause = if reason == Reason::Timeout { Cause::Timeout } else { Cause::Unreachable };
+        self.on_hop_failed(&context.generation, branch.peer, &branch.hop, cause, scope);
+    }
+}
+
+/// How long after a 503 its sender is left alone: as it asks for in Retry-After, up to a bound; without that, as configured.
+pub(super) fn pause_of(message: &Message<'_>, health: &crate::snapshot::PeerHealth) -> Option<Duration> {
+    let asked = message.first(HeaderId::RetryAfter).and_then(|header| retry_after(header.value));
+    let pause = asked.map_or(health.block_on_503, |asked| asked.min(health.retry_after_max));
+    (!pause.is_zero()).then_some(pause)
+}
+
+/// The delay of a Retry-After; a comment and parameters may stand behind it (RFC 3261 §20.33).
+fn retry_after(value: &[u8]) -> Option<Duration> {
+    let digits = value.split(|byte| !byte.is_ascii_digit()).next().filter(|digits| !digits.is_empty())?;
+    // What does not fit is for ever, and bounded by whoever asks.
+    Some(Duration::from_secs(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX)))
+}
+
+/// Is there still time for another try? Timer F of whoever asked runs as long as ours does (LOC-35): what is sent when it
+/// has fired can only be answered to nobody.
+pub(super) fn has_time(context: &RequestContext, scope: &Scope<'_>) -> bool {
+    context.is_invite() || !time_left(context, scope).is_zero()
+}
+
+/// What is left of the life of a non-INVITE request.
+pub(super) fn time_left(context: &RequestContext, scope: &Scope<'_>) -> Duration {
+    let life = context.generation.snapshot.peer(context.upstream).timers.transaction_life();
+    life.saturating_sub(scope.now.time.since(context.arrival.time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_read_up_to_what_follows_the_number() {
+        for (value, expected) in [
+            (&b"120"[..], Some(120)),
+            (b"18000;duration=3600", Some(18_000)),
+            (b"5 (I'm in a meeting)", Some(5)),
+            (b"soon", None),
+            (b"", None),
+            (b"99999999999999999999999", Some(u64::MAX)),
+        ] {
+            assert_eq!(retry_after(value).map(|pause| pause.as_secs()), expected, "{value:?}");
+        }
+    }
+}
