@@ -136,6 +136,16 @@ class MessageRefused(msgspec.Struct, frozen=True, tag_field="event", tag="messag
     peer: str | None = None
 
 
+class TargetState(msgspec.Struct, frozen=True, tag_field="event", tag="target_state"):
+    """A target can be reached again, or cannot any more."""
+
+    peer: str
+    target: str
+    state: Literal["up", "down"]
+    cause: Literal["answered", "timeout", "unreachable", "probe"]
+    unix_ms: int
+
+
 class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     """Something an operator should look at."""
 
@@ -144,7 +154,7 @@ class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     unix_ms: int
 
 
-Event = CallFinished | MessageRefused | Alarm
+Event = CallFinished | MessageRefused | TargetState | Alarm
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from ibcf.boundary import (
     LocateQuestion,
     MessageRefused,
     Question,
+    TargetState,
     decode_events,
     decode_questions,
     encode_answers,
@@ -388,6 +389,8 @@ class Service:
             case MessageRefused():
                 self._metrics.refused.labels(event.reason).inc(1 + event.suppressed)
                 logs.log_refused(log, event)
+            case TargetState():
+                logs.log_target(log, event)
             case Alarm():
                 self._metrics.alarms.labels(event.name).inc()
                 logs.log_alarm(log, event)

@@ -37,6 +37,10 @@ class Limits(Section):
     """ENUM questions without an answer yet."""
     answers_max: Annotated[int, _Table] = 200_000
     """ENUM answers kept for further calls."""
+    locations_max: Annotated[int, _Table] = 20_000
+    """Hosts of Request-URIs whose servers are kept for further calls."""
+    targets_max: Annotated[int, _Table] = 20_000
+    """Servers of such hosts that are watched, so that one that failed is left alone for a while."""
     call_duration_max: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=365))] = timedelta(hours=12)
     """An answered call without a session timer is closed by the audit after this long."""
     connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000

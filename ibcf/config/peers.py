@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -10,7 +11,7 @@ from ibcf.config.listeners import Side, Transport
 from ibcf.config.section import Section, at_most_one
 from ibcf.config.timers import Timers
 from ibcf.config.tls import PeerTls
-from ibcf.config.values import Address, Cidr, Domain, Id, OneOrMany, Unique
+from ibcf.config.values import Address, Cidr, Domain, Duration, Id, OneOrMany, Unique, Within
 
 Count = Annotated[int, Field(ge=1, le=4_294_967_295)]
 
@@ -51,6 +52,17 @@ class PeerLimits(Section):
         return value
 
 
+class PeerHealth(Section):
+    """What keeps requests away from a target for a while; dialogs go on, and when all fail those are tried too."""
+
+    quarantine: Annotated[Duration, Within(timedelta(0), timedelta(hours=1))] = timedelta(seconds=32)
+    """For so long after it left a request without any response or could not be reached; `0s` never."""
+    retry_after_max: Annotated[Duration, Within(timedelta(0), timedelta(hours=1))] = timedelta(seconds=300)
+    """The longest Retry-After of a 503 that is heeded; `0s` heeds none."""
+    block_on_503: Annotated[Duration, Within(timedelta(0), timedelta(hours=1))] = timedelta(0)
+    """For so long after a 503 without Retry-After; not at all unless set (RFC 3261 §21.5.4)."""
+
+
 class Peer(Section):
     """Another SIP network element: our own core, or the other operator."""
 
@@ -80,6 +92,8 @@ class Peer(Section):
     """How it proves who it is; a peer with a tls listener has this."""
     timers: Timers | None = None
     """Other timers than those of the node."""
+    health: PeerHealth = Field(default_factory=PeerHealth)
+    """What keeps requests away from a target of it for a while."""
 
     @field_validator("port", "transport")
     @classmethod

@@ -72,7 +72,7 @@ class Route(Section):
     reject: Reject | None = None
     """Refuses it."""
     failover_on: Annotated[tuple[Status, ...], Unique, OneOrMany] | None = None
-    """Statuses after which the next target is tried, besides silence and unreachability; 503 unless set."""
+    """Statuses after which the next target is tried, besides silence and unreachability; 430 and 503 unless set."""
     attempts_max: Annotated[int, Field(ge=1, le=64)] | None = None
     """At most so many targets; 4 unless set."""
 

@@ -19,7 +19,7 @@ from ibcf.observe.masking import mask_numbers
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-    from ibcf.boundary import Alarm, CallFinished, MessageRefused
+    from ibcf.boundary import Alarm, CallFinished, MessageRefused, TargetState
 
 BORDER_READY: Final = "border.ready"
 BORDER_DRAINING: Final = "border.draining"
@@ -32,6 +32,8 @@ CALL_FAILED: Final = "call.failed"
 CALL_CANCELLED: Final = "call.cancelled"
 CALL_REJECTED: Final = "call.rejected"
 MESSAGE_REFUSED: Final = "message.refused"
+PEER_UP: Final = "peer.up"
+PEER_DOWN: Final = "peer.down"
 ALARM_RAISED: Final = "alarm.raised"
 ENUM_FAILED: Final = "enum.failed"
 PEER_LOCATED: Final = "peer.located"
@@ -165,6 +167,15 @@ def log_refused(log: FilteringBoundLogger, refused: MessageRefused) -> None:
         detail=refused.detail,
         suppressed=refused.suppressed,
     )
+
+
+def log_target(log: FilteringBoundLogger, change: TargetState) -> None:
+    """Write that a target can be reached again, or cannot any more."""
+    fields = {"peer": change.peer, "target": change.target, "cause": change.cause}
+    if change.state == "up":
+        log.info(PEER_UP, **fields)
+    else:
+        log.warning(PEER_DOWN, **fields)
 
 
 def log_alarm(log: FilteringBoundLogger, alarm: Alarm) -> None:

@@ -134,6 +134,8 @@ def _limits(limits: Limits) -> dict[str, int]:
         "calls_max": limits.calls_max,
         "questions_max": limits.questions_max,
         "answers_max": limits.answers_max,
+        "locations_max": limits.locations_max,
+        "targets_max": limits.targets_max,
         "call_duration_ms_max": milliseconds(limits.call_duration_max),
         "connections_max": limits.connections_max,
         "connection_queue_bytes_max": int(limits.connection_queue_size_max),
@@ -265,6 +267,11 @@ def _peer(peer: Peer, node: Timers, locator: Locator | None) -> dict[str, Any]:
             "connections_max": peer.limits.connections_max,
         },
         "timers": timers,
+        "health": {
+            "quarantine_ms": milliseconds(peer.health.quarantine),
+            "retry_after_ms_max": milliseconds(peer.health.retry_after_max),
+            "block_on_503_ms": milliseconds(peer.health.block_on_503),
+        },
     }
 
 

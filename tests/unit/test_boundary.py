@@ -13,6 +13,7 @@ from ibcf.boundary import (
     EnumQuestion,
     MessageRefused,
     Question,
+    TargetState,
     decode_events,
     decode_families,
     decode_questions,
@@ -83,9 +84,10 @@ def test_events_are_told_apart_by_their_tag() -> None:
         "unix_ms": 3,
     }
     alarm = {"event": "alarm", "name": "panic", "detail": "d", "unix_ms": 3}
-    events, unread = decode_events(json.dumps([CALL, refused, alarm]).encode())
+    change = {"event": "target_state", "peer": "b", "target": "b1", "state": "down", "cause": "timeout", "unix_ms": 3}
+    events, unread = decode_events(json.dumps([CALL, refused, alarm, change]).encode())
     assert unread == []
-    assert [type(event) for event in events] == [CallFinished, MessageRefused, Alarm]
+    assert [type(event) for event in events] == [CallFinished, MessageRefused, Alarm, TargetState]
     call = events[0]
     assert isinstance(call, CallFinished)
     assert (call.from_uri, call.attempts[0].reason, call.source) == ("sip:a@a.example", "forward.timeout", "downstream")

@@ -20,7 +20,7 @@ pub(crate) use identifiers::{BranchId, hex};
 use located::LocatedPeers;
 pub(crate) use timers::{Arm, TimerKey};
 use watched::WatchedTargets;
-pub(crate) use watched::{target_key, tell};
+pub(crate) use watched::target_key;
 
 use crate::admit::{Rate, TokenBucket};
 use crate::decide::{AnswerCache, Questions};

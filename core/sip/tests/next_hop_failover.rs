@@ -100,12 +100,12 @@ fn the_other_family_of_a_target_is_tried_before_the_next_one() {
     let mut world = World::with(&dual);
     let target =
         |id: &str, address: &str, priority: u16| json!({"id": id, "address": address, "priority": priority});
-    let set = json!({"peer": "carrier_b", "targets": [
+    let located = json!({"peer": "carrier_b", "targets": [
         target("first6", "[2001:db8:b::1]:5060", 0),
         target("first4", "198.51.100.20:5060", 1),
         target("second6", "[2001:db8:b::2]:5060", 2),
     ]});
-    world.handle(Input::Targets(serde_json::from_value(set).unwrap()));
+    world.handle(Input::Targets(serde_json::from_value(located).unwrap()));
     let mut sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "n4", 1, "", &[], ""));
     for place in ["[2001:db8:b::1]:5060", "198.51.100.20:5060", "[2001:db8:b::2]:5060", C] {
         let invite = only(&sent, "INVITE").clone();

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from ibcf.boundary import Alarm, Attempt, CallFinished, MessageRefused
+from ibcf.boundary import Alarm, Attempt, CallFinished, MessageRefused, TargetState
 from ibcf.observe import logs
 
 
@@ -146,3 +146,13 @@ def test_what_cannot_be_json_is_written_as_text(stream: io.StringIO) -> None:
     logs.logger().error("some.event", value=object, exc_info=KeyError("x"))
     [line] = lines(stream)
     assert "KeyError" in line["exception"]
+
+
+def test_a_target_that_comes_or_goes_is_one_line(stream: io.StringIO) -> None:
+    """`peer.down` warns and `peer.up` informs, each with the target and what showed it."""
+    logs.configure(stream=stream)
+    logs.log_target(logs.logger(), TargetState("carrier_b", "b1", "down", "timeout", 3))
+    logs.log_target(logs.logger(), TargetState("carrier_b", "b1", "up", "answered", 4))
+    down, up = lines(stream)
+    assert (down["event"], down["level"], down["peer"], down["target"]) == ("peer.down", "warning", "carrier_b", "b1")
+    assert (up["event"], up["level"], up["cause"]) == ("peer.up", "info", "answered")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use super::{Border, Generation, Scope};
-use crate::decide::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
+use crate::decide::{Cause, Change, TargetHealth, TargetKey, TargetState};
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::rewrite::peer_tag;
@@ -74,6 +74,7 @@ impl Border {
     }
 
     /// Watches a target that was found for a Request-URI, while there is room.
+    #[expect(dead_code)] // TEMP
     pub(crate) fn watch_found(&mut self, key: TargetKey, peer: &str, target: &str, scope: &Scope<'_>) {
         let targets_max = self.generation.snapshot.limits.targets_max.div_ceil(self.shared.workers());
         if self.watched.find(&key).is_none() && self.watched.make_room(targets_max, scope) {

@@ -338,10 +338,10 @@ mod tests {
 
     #[test]
     fn the_states_follow_the_table_of_the_module() {
+        type Input<'a> = (&'a str, usize, &'a dyn Fn(&TargetHealth) -> Option<Change>);
         let fail = |health: &TargetHealth| health.on_failure(at(1), QUARANTINE);
         let probe_fails = |health: &TargetHealth| health.on_probe_failure(at(1), QUARANTINE, 3);
         let probe_answers = |health: &TargetHealth| health.on_probe_answer(3);
-        type Input<'a> = (&'a str, usize, &'a dyn Fn(&TargetHealth) -> Option<Change>);
         let inputs: [Input<'_>; 10] = [
             ("call failed", 0, &fail),
             ("probe failed, fewer than N", 1, &probe_fails),

@@ -1,7 +1,6 @@
 //! Which target is tried next: the first that nothing speaks against, else one that something does (RFC 3263 §4.3, LOC-30 to
 //! LOC-34), and what a try tells of a target.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::border::{Border, Scope, target_key};
