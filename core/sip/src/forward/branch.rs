@@ -17,6 +17,7 @@ use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, Sl
 
 use super::decision::next_candidate;
 use super::next_hop;
+use super::stream::stream_instead;
 use super::{Branch, Client, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
@@ -117,18 +118,13 @@ impl Border {
     ) {
         let mut sent = Vec::with_capacity(context.request.len() + 512);
         let number = context.branches.len() as u8;
-        let written = if let Some(message) = message {
-            self.write_branch(id, context, message, (peer, hop.listener), &mut sent, scope)
-        } else {
-            let mut index = std::mem::take(&mut self.stored_index);
-            let request = std::mem::take(&mut context.request);
-            let written = parse::parse_kept(&request, &mut index).map(|message| {
-                self.write_branch(id, context, &message, (peer, hop.listener), &mut sent, scope)
-            });
-            self.stored_index = index;
-            context.request = request;
-            written.unwrap_or_default()
-        };
+        let mut hop = hop;
+        let mut written = self.write_stored(id, context, message, (peer, hop.listener), &mut sent, scope);
+        if let Some(stream) = stream_instead(context, peer, hop, sent.len()) {
+            hop = stream;
+            sent.clear();
+            written = self.write_stored(id, context, message, (peer, hop.listener), &mut sent, scope);
+        }
         context.facts.icid = written.icid;
         context.facts.orig_ioi_received = written.orig_ioi_received;
         context.facts.orig_ioi = written.orig_ioi;
@@ -171,6 +167,28 @@ impl Border {
             has_final: false,
             is_abandoned: false,
         });
+    }
+
+    /// Writes the request for a target from *message*, or else from what is kept of it.
+    fn write_stored(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        towards: (PeerIndex, ListenerIndex),
+        out: &mut Vec<u8>,
+        scope: &mut Scope<'_>,
+    ) -> Written {
+        if let Some(message) = message {
+            return self.write_branch(id, context, message, towards, out, scope);
+        }
+        let mut index = std::mem::take(&mut self.stored_index);
+        let request = std::mem::take(&mut context.request);
+        let written = parse::parse_kept(&request, &mut index)
+            .map(|message| self.write_branch(id, context, &message, towards, out, scope));
+        self.stored_index = index;
+        context.request = request;
+        written.unwrap_or_default()
     }
 
     fn write_branch(
@@ -260,8 +278,12 @@ impl Border {
         let mut branch = Vec::with_capacity(64);
         crossing.branch.write(&mut branch);
         let transport = snapshot.transport(crossing.listener_out);
-        rewrite::via_value(&mut via, transport, self.address_of(crossing.listener_out, snapshot), &branch);
+        let sent_by = (transport, self.address_of(crossing.listener_out, snapshot));
+        rewrite::via_value(&mut via, sent_by, to.connection_reuse, &branch);
         draft.prepend(HeaderId::Via, &via);
+        if transport.is_reliable() {
+            rewrite::need_content_length(&mut draft, message.body().len());
+        }
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
         draft.encode(out);
         scope.step(

@@ -11,13 +11,14 @@ use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
 use crate::reason::Reason;
 use crate::rewrite::{Ticket, TokenError, peer_tag};
 use crate::screen::Rejection;
-use crate::snapshot::{PeerIndex, Transport};
+use crate::snapshot::PeerIndex;
 use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::branch::{Crossing, caller_hash};
 use super::request::OwnRoutes;
+use super::stream::transport_of;
 use super::{DialogRoute, RequestContext};
 
 /// So many alarms about tokens a second.
@@ -178,10 +179,7 @@ impl Border {
             None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
         };
         let literal = uri.and_then(|uri| {
-            let transport = match uri.params.value(b"transport") {
-                Some(name) => Transport::from_name(name)?,
-                None => Transport::Udp,
-            };
+            let transport = transport_of(&uri)?;
             let remote = SocketAddr::new(uri.host_is_ip()?, uri.port.unwrap_or(transport.default_port()));
             let listener = snapshot.listener_towards(downstream, transport, remote)?;
             let is_of_peer = snapshot.sources.find(remote.ip()) == Some(downstream)

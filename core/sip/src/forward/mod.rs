@@ -14,6 +14,7 @@ mod next_hop;
 mod record;
 mod request;
 mod response;
+mod stream;
 mod upstream;
 
 pub(crate) use calls::{CallTable, DialogKey};

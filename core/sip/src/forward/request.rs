@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::stream::transport_of;
 use super::{Arrival, CallPlaces, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
@@ -57,6 +58,9 @@ impl Border {
         }
         if let Err(rejection) = self.admit(message, request, peer, scope) {
             return self.refuse(message, request, received, &rejection, rejection.reason.entry().text, scope);
+        }
+        if is_initial(message) {
+            self.note_alias(message, received, peer, scope);
         }
         self.on_new_request(key, message, request, received, peer, scope);
     }
@@ -396,7 +400,10 @@ impl Border {
     pub(crate) fn is_own_uri(&self, uri: &Uri<'_>) -> bool {
         let snapshot = &self.generation.snapshot;
         match uri.host_is_ip() {
-            Some(ip) => self.is_own_address(SocketAddr::new(ip, uri.port.unwrap_or(5060)), snapshot),
+            Some(ip) => {
+                let port = transport_of(uri).unwrap_or_default().default_port();
+                self.is_own_address(SocketAddr::new(ip, uri.port.unwrap_or(port)), snapshot)
+            }
             None => {
                 uri.host.eq_ignore_ascii_case(snapshot.node.domain.as_bytes())
                     || uri.host.eq_ignore_ascii_case(snapshot.node.name.as_bytes())

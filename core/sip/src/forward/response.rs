@@ -261,6 +261,11 @@ impl Border {
         }
         // A target that answered provisionally has the request: it must not go anywhere else (LOC-32).
         let is_retriable = !branch.client.has_provisional();
+        // That it has no TCP says nothing against the target.
+        if is_retriable && reason == Reason::Unreachable && self.fall_back_to_datagram(id, context, at, scope)
+        {
+            return;
+        }
         self.on_branch_silent(context, at, reason, scope);
         // RFC 3261 §16.8, §16.9: silence counts as 408, unreachability as 503.
         let status = if reason == Reason::Timeout { 408 } else { 503 };

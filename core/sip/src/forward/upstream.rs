@@ -259,6 +259,9 @@ impl Border {
         for rules in &to.sent_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
         }
+        if snapshot.transport(context.arrival.flow.listener).is_reliable() {
+            rewrite::need_content_length(&mut draft, response.body().len());
+        }
         draft.encode(out);
         self.scratch = scratch;
     }

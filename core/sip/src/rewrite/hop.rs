@@ -12,17 +12,32 @@ use crate::snapshot::Transport;
 const MAX_FORWARDS: &[u8] = b"70";
 
 /// Appends the value of our Via: `SIP/2.0/UDP host:port;rport;branch=...` (PX-12, PX-50). A response comes back on the
-/// connection that the request left on, so `rport` stands only where there is none.
-pub fn via_value(out: &mut Vec<u8>, transport: Transport, address: SocketAddr, branch: &[u8]) {
+/// connection that the request left on, so `rport` stands only where there is none; with *`may_reuse`* the other side may
+/// send its requests there too (RFC 5923 §5).
+pub fn via_value(
+    out: &mut Vec<u8>,
+    (transport, address): (Transport, SocketAddr),
+    may_reuse: bool,
+    branch: &[u8],
+) {
     out.extend_from_slice(b"SIP/2.0/");
     out.extend_from_slice(transport.via_name());
     out.push(b' ');
     write_address(address, out);
     if !transport.is_reliable() {
         out.extend_from_slice(b";rport");
+    } else if may_reuse {
+        out.extend_from_slice(b";alias");
     }
     out.extend_from_slice(b";branch=");
     out.extend_from_slice(branch);
+}
+
+/// Says how long the body is, if nobody has: in a stream nothing else ends the message (RFC 3261 §18.3, PX-12).
+pub fn need_content_length(draft: &mut Draft<'_>, length: usize) {
+    if draft.first(HeaderId::ContentLength).is_none() {
+        draft.append(HeaderId::ContentLength, length.to_string().as_bytes());
+    }
 }
 
 /// Writes into the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
@@ -148,7 +163,7 @@ mod tests {
             (Transport::Tls, "[::1]:5061", "SIP/2.0/TLS [::1]:5061;branch=z9hG4bKx"),
         ] {
             let mut out = Vec::new();
-            via_value(&mut out, transport, address.parse().unwrap(), b"z9hG4bKx");
+            via_value(&mut out, (transport, address.parse().unwrap()), false, b"z9hG4bKx");
             assert_eq!(text(&out), expected);
             assert!(Via::parse(&out).is_ok());
         }
