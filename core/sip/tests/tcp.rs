@@ -115,10 +115,10 @@ fn a_call_keeps_to_the_transport_of_each_side() {
     assert_eq!((forwarded.listener, forwarded.to), (HOME, A.parse().unwrap()));
     let done = respond(&forwarded, "200 OK", "", &[]).replace("Content-Length: 0\r\n", "");
     world.receive(A, &done);
-    let send = world.out.sends().last().expect("the answer").clone();
-    assert_eq!(send.flow.connection, Some(ConnectionId(7)), "back on the connection that it came on");
-    assert_eq!(send.flow.remote, B.parse().unwrap(), "or else to the sent-by address");
-    let text = String::from_utf8_lossy(world.out.bytes(&send)).into_owned();
+    let last = world.out.sends().last().expect("the answer").clone();
+    assert_eq!(last.flow.connection, Some(ConnectionId(7)), "back on the connection that it came on");
+    assert_eq!(last.flow.remote, B.parse().unwrap(), "or else to the sent-by address");
+    let text = String::from_utf8_lossy(world.out.bytes(&last)).into_owned();
     assert!(text.contains("Content-Length: 0\r\n"), "{text}");
     assert_eq!(world.records().len(), 1);
     world.assert_quiet();
@@ -135,10 +135,10 @@ fn an_answer_whose_connection_may_be_gone_names_the_sent_by_port_not_the_one_it_
         let options =
             options.replace(&format!("UDP {A};branch=z9hG4bKc1"), &format!("{via};branch=z9hG4bK{port}"));
         receive_over(&mut world, from_a, &options);
-        let send = world.out.sends().last().expect("an answer").clone();
-        assert_eq!(send.flow.connection, Some(ConnectionId(1)));
-        assert_eq!(send.flow.remote, format!("192.0.2.10:{port}").parse().unwrap());
-        let text = String::from_utf8_lossy(world.out.bytes(&send)).into_owned();
+        let last = world.out.sends().last().expect("an answer").clone();
+        assert_eq!(last.flow.connection, Some(ConnectionId(1)));
+        assert_eq!(last.flow.remote, format!("192.0.2.10:{port}").parse().unwrap());
+        let text = String::from_utf8_lossy(world.out.bytes(&last)).into_owned();
         assert!(text.starts_with("SIP/2.0 200"), "{text}");
     }
 }

@@ -12,11 +12,9 @@ use ibcf_sip::snapshot::Limits;
 use ibcf_sip::snapshot::ListenerIndex;
 use ibcf_sip::{Flow, Input};
 
-#[path = "torture/ims.rs"]
-mod ims;
 mod support;
 
-use support::{A, B, HOME, PEER, Sent, World, only, request, respond, routes};
+use support::{A, B, HOME, PEER, Sent, World, ims, only, request, respond, routes};
 
 /// The system's allocator with a counter before it.
 struct Counting;

@@ -5,7 +5,7 @@
 pub mod burst;
 pub mod heap;
 #[path = "../torture/ims.rs"]
-mod ims;
+pub mod ims;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
