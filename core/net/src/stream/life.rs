@@ -88,7 +88,6 @@ impl Streams {
         self.leave_pool(id);
         let Some(mut connection) = self.slots.remove(id) else { return };
         let _ = self.registry.deregister(&mut connection.socket); // closing does it too
-        connection.place.count(result);
         let may_try_again = connection.was_open() && result != ConnectionResult::ClosedSlow;
         for mut message in connection.queue.take() {
             let Some(flow) = &mut message.flow else { continue };
@@ -101,6 +100,10 @@ impl Streams {
                 self.give_up(destination, message.bytes);
             }
         }
+        // Who is told that it ended finds its place free.
+        let (owner, listener) = (connection.place.owner.clone(), connection.flow.listener);
+        drop(connection);
+        owner.count(self.worker, self.snapshot.transport(listener), result);
     }
 
     /// Nobody can carry the message: the border may try another way for a request.

@@ -167,7 +167,8 @@ impl Streams {
             let Some(id) = self.ready.pop_front() else { return };
             self.serve_one(id, receiver, now);
             if let Some(connection) = self.slots.get_mut(id) {
-                connection.is_ready = connection.is_readable;
+                // One that is still being made says itself when there is more to do.
+                connection.is_ready = connection.is_readable && connection.state != State::Connecting;
                 if connection.is_ready {
                     self.ready.push_back(id);
                 }

@@ -17,12 +17,12 @@ fn messages_cut_anywhere_are_answered_in_order_on_their_connection() {
     client.send(second);
     assert_eq!(client.body(), "0 THREE");
     assert_eq!(running.metric("ibcf_connections_active", &["p", "tcp"]), 1);
+    drop(client);
+    running.wait_for("closed_peer", 1);
     assert_eq!(running.metric("ibcf_transport_stream_messages_total", &["received"]), 3);
     assert_eq!(running.metric("ibcf_transport_stream_messages_total", &["sent"]), 3);
     let bytes = sip("ONE", "c", "a body").len() + both.len();
     assert_eq!(running.metric("ibcf_transport_stream_bytes_total", &["received"]), bytes as u64);
-    drop(client);
-    running.wait_for("closed_peer", 1);
     assert_eq!(running.metric("ibcf_connections_active", &["p", "tcp"]), 0);
     assert_eq!(running.result("accepted"), 1);
 }
