@@ -176,3 +176,25 @@ fn what_was_sent_before_the_other_end_was_done_is_answered() {
     assert!(client.is_ended());
     running.wait_for("closed_peer", 1);
 }
+
+#[test]
+fn connections_run_over_ipv6_as_over_ipv4() {
+    let running = Running::start(2, |document| {
+        document["listeners"][0]["address"] = json!("[::1]:0");
+        document["peers"][0]["sources"] = json!(["::1"]);
+    });
+    let listener = TcpListener::bind("[::1]:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut client = running.client();
+    client.send(&to("SEND", &format!("sip:{address}"), "c", ""));
+    let mut target = Client::accept(&listener);
+    assert!(target.message().starts_with("NOTE "));
+    assert_eq!(target.stream.peer_addr().expect("connected").ip(), address.ip());
+    assert_eq!(&target.ask(&sip("X", "c", ""))[1..], " X", "requests may come on it too");
+    drop((listener, target));
+    running.wait_for("closed_peer", 1);
+    assert_eq!(
+        client.ask(&to("SEND", &format!("sip:{address}"), "c", "")),
+        format!("unreachable {address} NOTE")
+    );
+}
