@@ -30,6 +30,7 @@ use crate::panics::Panics;
 use crate::statistics::net_families;
 use crate::stream::Census;
 use crate::system::random_bytes;
+use crate::tls::TlsContexts;
 use crate::worker::{Common, Handler, Parts, WAKE};
 
 /// So many workers can be told apart in a wake-up mask.
@@ -98,6 +99,7 @@ impl Core {
         if !(1..=WORKERS_MAX).contains(&workers) {
             return Err(NetError::Workers { workers });
         }
+        let tls = Arc::new(TlsContexts::build(&snapshot)?);
         let mut bound: Vec<Bound> =
             snapshot.listeners.iter().map(|listener| bind(listener, workers)).collect::<Result<_, _>>()?;
         let listeners = bound.iter().map(|listener| (listener.id.clone(), listener.address)).collect();
@@ -121,6 +123,7 @@ impl Core {
             owners: FixedState::with_seed(owners),
             shared: Arc::new(Shared::new(workers)),
             census: Arc::new(Census::default()),
+            tls: Mutex::new(tls),
         });
         let addresses: Arc<[SocketAddr]> = bound.iter().map(|listener| listener.address).collect();
         let mut parts = Vec::with_capacity(workers);
@@ -202,6 +205,8 @@ impl Core {
         if matches!(state.phase, Phase::Stopped) {
             return Err(NetError::State("the border was stopped: make a new one"));
         }
+        let tls = Arc::new(TlsContexts::build(&snapshot)?);
+        *self.common.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
         state.snapshot = Arc::new(snapshot);
         let next = &state.snapshot;
         self.order_all(&state.phase, |done| Order::Apply(Arc::clone(next), done))

@@ -2,6 +2,8 @@
 
 use ibcf_sip::statistics::{Counter, Gauge};
 
+use crate::tls::Cause;
+
 /// The counters of one worker.
 #[repr(align(128))] // so that no two workers write to one cache line
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct NetCounters {
     /// Messages written to connections, and bytes of all kinds.
     pub(crate) stream_sent: Counter,
     pub(crate) stream_sent_bytes: Counter,
+    /// TLS sessions that were not made or broke, by cause.
+    pub(crate) session_failures: [Counter; Cause::ALL.len()],
     /// Messages handed to the worker that owns their call or their connection.
     pub(crate) handed_over: Counter,
     /// What did not fit into a queue.

@@ -50,8 +50,9 @@ impl ListenerSocket {
     fn open(listener: &Listener, address: SocketAddr, is_shared: bool) -> io::Result<Self> {
         match listener.transport {
             Transport::Udp => udp_socket(address, is_shared, listener.dscp).map(Self::Datagrams),
-            Transport::Tcp => listen(address, is_shared, listener.dscp).map(Self::Connections),
-            Transport::Tls => Err(io::ErrorKind::Unsupported.into()),
+            Transport::Tcp | Transport::Tls => {
+                listen(address, is_shared, listener.dscp).map(Self::Connections)
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 use ibcf_sip::statistics::{Counter, Family, Kind, Sample};
 
 use crate::counters::NetCounters;
+use crate::tls::Cause;
 use crate::worker::Common;
 
 type Read = fn(&NetCounters) -> &Counter;
@@ -54,6 +55,20 @@ pub(crate) fn net_families(common: &Common, answers_dropped: u64) -> Vec<Family>
                 (vec!["received".to_owned()], sum(|counters| &counters.stream_received_bytes) as f64),
                 (vec!["sent".to_owned()], sum(|counters| &counters.stream_sent_bytes) as f64),
             ],
+        ),
+        family(
+            "ibcf_tls_handshake_failures_total",
+            Kind::Counter,
+            "TLS sessions that were not made or broke, by cause: whom we did not believe, or who did not believe us.",
+            &["cause"],
+            Cause::ALL
+                .iter()
+                .map(|cause| {
+                    let of_worker = |counters: &NetCounters| counters.session_failures[*cause as usize].get();
+                    let count: u64 = common.counters.iter().map(of_worker).sum();
+                    (vec![cause.name().to_owned()], count as f64)
+                })
+                .collect(),
         ),
         one("ibcf_transport_send_errors_total", "Datagrams that the system refused to send.", |c| {
             &c.send_failed

@@ -9,8 +9,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
@@ -32,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::panics::Panics;
 use crate::stream::{Census, Receiver, Streams};
 use crate::system::ReceiveBatch;
+use crate::tls::TlsContexts;
 use publish::Publisher;
 use serve::Serving;
 
@@ -80,6 +81,15 @@ pub(crate) struct Common {
     pub(crate) owners: FixedState,
     pub(crate) shared: Arc<Shared>,
     pub(crate) census: Arc<Census>,
+    /// Of the snapshot in force, or about to be.
+    pub(crate) tls: Mutex<Arc<TlsContexts>>,
+}
+
+impl Common {
+    /// What handshakes need now.
+    pub(crate) fn tls(&self) -> Arc<TlsContexts> {
+        Arc::clone(&self.tls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What a worker's thread is given when it starts.

@@ -57,10 +57,13 @@ impl Streams {
             return socket::refuse(stream);
         }
         let Some(place) = self.take_place(&owner, transport) else { return socket::refuse(stream) };
+        let Some(session) = Session::accept(transport, listener, &self.tls) else {
+            return socket::refuse(stream);
+        };
         let dscp = self.snapshot.listeners.get(listener.at()).and_then(|listener| listener.dscp);
         socket::set_options(&SockRef::from(&stream), remote, dscp, self.step());
         let flow = Flow { listener, remote, connection: None, peer: None };
-        self.insert((stream, Session::Plain), flow, place, None, State::Handshaking, now);
+        self.insert((stream, session), flow, place, None, State::Handshaking, now);
     }
 
     /// Opens a connection to where *key* says.
@@ -71,6 +74,7 @@ impl Streams {
         // An answer to a stranger takes the way that it came, or none.
         owner.tag?;
         let place = self.take_place(&owner, transport)?;
+        let session = Session::connect(transport, key.listener, flow.peer, &self.tls)?;
         let local = self.bound.get(key.listener.at())?.ip();
         let dscp = self.snapshot.listeners.get(key.listener.at()).and_then(|listener| listener.dscp);
         let flow = Flow { listener: key.listener, remote: key.remote, connection: None, peer: None };
@@ -78,7 +82,7 @@ impl Streams {
             place.count(ConnectionResult::ConnectFailed);
             return None;
         };
-        self.insert((stream, Session::Plain), flow, place, Some(key), State::Connecting, now)
+        self.insert((stream, session), flow, place, Some(key), State::Connecting, now)
     }
 
     fn take_place(&self, owner: &Owner, transport: Transport) -> Option<Place> {

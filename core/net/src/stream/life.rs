@@ -144,6 +144,7 @@ impl Streams {
     pub(crate) fn apply(&mut self, snapshot: Arc<Snapshot>, now: Now) {
         self.peers = Peers::new(&snapshot, &self.common.shared);
         self.snapshot = snapshot;
+        self.tls = self.common.tls();
         for id in self.slots.ids() {
             let Some(connection) = self.slots.get_mut(id) else { continue };
             let tag = connection.place.owner.tag;
@@ -152,9 +153,12 @@ impl Streams {
             let _ = set_dscp(&SockRef::from(&connection.socket), connection.flow.remote, dscp);
             // Of whom an address, or a certificate, speaks now may be another than it was.
             let is_known = tag.is_some_and(|tag| self.peers.has(tag))
-                && (connection.flow.peer.is_some()
-                    || connection.key.is_some()
-                    || self.peers.at(&self.snapshot, connection.flow.remote.ip()) == tag);
+                && if connection.session.is_proven() {
+                    connection.state != State::Open || connection.session.proven_peer(&self.tls) == tag
+                } else {
+                    connection.key.is_some()
+                        || self.peers.at(&self.snapshot, connection.flow.remote.ip()) == tag
+                };
             match connection.state {
                 State::Closing(_) | State::Lingering(_) => {}
                 State::Open if !is_known => self.begin_close(id, ConnectionResult::ClosedReload, now),

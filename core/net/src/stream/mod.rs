@@ -10,6 +10,7 @@
 mod accept;
 mod connection;
 mod deadlines;
+mod failures;
 mod life;
 mod place;
 mod queue;
@@ -35,9 +36,11 @@ use mio::Registry;
 use mio::event::Event;
 
 use crate::inbox::Handed;
+use crate::tls::TlsContexts;
 use crate::worker::Common;
 use connection::State;
 use deadlines::Deadlines;
+use failures::Failures;
 use place::Peers;
 use queue::Queued;
 use slots::Slots;
@@ -59,6 +62,8 @@ pub(crate) trait Receiver {
     fn message(&mut self, flow: Flow, bytes: &[u8], now: Now);
     /// A stream broke; *head* may be answered.
     fn broken(&mut self, flow: Flow, head: &[u8], fault: Fault, now: Now);
+    /// Tells the operator of something to look at.
+    fn alarm(&mut self, name: &'static str, detail: String, now: Now);
     /// Gives something to another worker, or back when it has no room.
     fn hand_over(&mut self, worker: usize, handed: Handed) -> Result<(), Handed>;
 }
@@ -87,6 +92,7 @@ pub(crate) struct Streams {
     /// Addresses that the listeners are bound to.
     bound: Arc<[SocketAddr]>,
     snapshot: Arc<Snapshot>,
+    tls: Arc<TlsContexts>,
     peers: Peers,
     slots: Slots,
     pool: HashMap<Key, ConnectionId, FixedState>,
@@ -104,6 +110,7 @@ pub(crate) struct Streams {
     to_hand: Vec<(usize, Handed)>,
     /// When accepting may go on that ran out of descriptors.
     accept_after: Option<Time>,
+    failures: Failures,
     buffer: Box<[u8]>,
 }
 
@@ -118,9 +125,10 @@ impl Streams {
         let peers = Peers::new(&snapshot, &common.shared);
         Self {
             worker,
-            common,
             registry,
             bound,
+            tls: common.tls(),
+            common,
             snapshot,
             peers,
             slots: Slots::new(worker),
@@ -133,6 +141,7 @@ impl Streams {
             undelivered: Vec::new(),
             to_hand: Vec::new(),
             accept_after: None,
+            failures: Failures::default(),
             buffer: vec![0; READ_BYTES].into(),
         }
     }
@@ -177,7 +186,7 @@ impl Streams {
     }
 
     fn serve_one(&mut self, id: ConnectionId, receiver: &mut impl Receiver, now: Now) {
-        self.advance(id, now);
+        self.advance(id, receiver, now);
         let Some(connection) = self.slots.get_mut(id) else { return };
         if connection.is_writable {
             self.write(id, now);
@@ -190,7 +199,7 @@ impl Streams {
     }
 
     /// Carries on what has to pass before SIP may.
-    fn advance(&mut self, id: ConnectionId, now: Now) {
+    fn advance(&mut self, id: ConnectionId, receiver: &mut impl Receiver, now: Now) {
         let Some(connection) = self.slots.get_mut(id) else { return };
         if connection.state == State::Connecting && connection.is_writable {
             match connection.is_connected() {
@@ -207,20 +216,33 @@ impl Streams {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 (connection.is_readable, connection.is_writable) = (false, false);
             }
-            Err(_) => return self.remove(id, ConnectionResult::HandshakeFailed),
+            Err(error) => return self.on_session_error(id, &error, receiver, now),
         }
         if !connection.session.is_handshaking() {
-            connection.enter(State::Open, now.time);
-            connection.last = now.time;
-            connection.flow.peer = connection.session.proven_peer();
-            let way = if connection.key.is_some() {
-                ConnectionResult::Connected
-            } else {
-                ConnectionResult::Accepted
-            };
-            connection.place.count(way);
-            self.mark_dirty(id);
+            self.open(id, now);
         }
         self.look_later(id);
+    }
+
+    /// SIP may pass: the other end is who it is.
+    fn open(&mut self, id: ConnectionId, now: Now) {
+        let Some(connection) = self.slots.get_mut(id) else { return };
+        if connection.session.is_proven() {
+            connection.flow.peer = connection.session.proven_peer(&self.tls);
+            // Its address told nothing: from here on the place is the peer's that it proved to be.
+            if connection.flow.peer.is_none()
+                || !connection.place.move_to(self.peers.owner(connection.flow.peer))
+            {
+                return self.remove(id, ConnectionResult::RefusedLimit);
+            }
+        }
+        connection.enter(State::Open, now.time);
+        connection.last = now.time;
+        // The session may hold what came behind the handshake, of which the poll will not speak again.
+        (connection.is_readable, connection.is_writable) = (true, true);
+        let way =
+            if connection.key.is_some() { ConnectionResult::Connected } else { ConnectionResult::Accepted };
+        connection.place.count(way);
+        self.mark_dirty(id);
     }
 }

@@ -104,6 +104,20 @@ impl Place {
         Some(Self { census: Arc::clone(census), owner: owner.clone(), worker, transport })
     }
 
+    /// Moves to *owner*, who proved to be the other end; `false` when they have no more places.
+    pub(crate) fn move_to(&mut self, owner: &Owner) -> bool {
+        if self.owner.tag == owner.tag {
+            return true;
+        }
+        if !take_of(&self.census, owner) {
+            return false;
+        }
+        self.leave();
+        owner.statistics.shard(self.worker).connections_active(self.transport, 1);
+        self.owner = owner.clone();
+        true
+    }
+
     /// Counts what became of the connection that has this place.
     pub(crate) fn count(&self, result: ConnectionResult) {
         self.owner.count(self.worker, self.transport, result);

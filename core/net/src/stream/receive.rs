@@ -8,6 +8,7 @@ use ibcf_sip::{ConnectionId, Now};
 
 use super::connection::State;
 use super::queue::Queued;
+use super::session::cause;
 use super::{Receiver, Streams};
 
 /// Pongs that are sent for what one read brought: who asks more often need not be told more often.
@@ -24,6 +25,7 @@ impl Streams {
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => connection.is_readable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if cause(&error).is_some() => self.on_session_error(id, &error, receiver, now),
             Err(_) => self.remove(id, ConnectionResult::ClosedError),
         }
     }

@@ -1,6 +1,7 @@
 //! Whole workers and real connections on loopback, with a stand-in for the border that does what the messages say.
 
 mod life;
+mod over_tls;
 mod paths;
 
 use std::io::{ErrorKind, Read, Write};

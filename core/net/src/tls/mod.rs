@@ -8,7 +8,7 @@ mod identity;
 mod verify;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -31,15 +31,14 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use webpki::{BorrowedCertRevocationList, CertRevocationList, anchor_from_trusted_cert};
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "connections come next"))]
-pub(crate) use verify::cause;
+pub(crate) use verify::Cause;
 
 use crate::error::NetError;
 use identity::normal;
 use verify::{AnyPeer, OnePeer, Peers, Proof, Role};
 
 /// Plain text that may wait in a session for its handshake or its socket; the connection's own bound comes first.
-const BUFFER_BYTES_MAX: usize = 1 << 20;
+const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// Reads what *snapshot* says of TLS as [`Core`](crate::Core) would, and forgets it.
 ///
@@ -67,7 +66,6 @@ struct Client {
     name: ServerName<'static>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "connections come next"))]
 impl TlsContexts {
     /// Reads every certificate, key and list of *snapshot*.
     ///

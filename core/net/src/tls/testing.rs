@@ -46,9 +46,12 @@ impl Authority {
         (vec![certificate.der().clone()], key)
     }
 
-    /// A certificate that is valid from *days* before now to *days* after it; both negative for one that has expired.
-    pub(crate) fn issue_pem(&self, uri: &str, serial: u64, from_days: i64, to_days: i64) -> Pem {
-        let mut params = params("leaf", Names { uris: &[uri], dns: &[] });
+    /// A certificate for a SIP domain (`sip:`) or a host that is valid from *days* before now to *days* after it; both negative for one that has expired.
+    pub(crate) fn issue_pem(&self, name: &str, serial: u64, from_days: i64, to_days: i64) -> Pem {
+        let names = [name];
+        let is_uri = name.starts_with("sip:");
+        let names = if is_uri { Names { uris: &names, dns: &[] } } else { Names { uris: &[], dns: &names } };
+        let mut params = params("leaf", names);
         params.serial_number = Some(SerialNumber::from(serial));
         params.not_before = OffsetDateTime::now_utc() + Duration::days(from_days);
         params.not_after = OffsetDateTime::now_utc() + Duration::days(to_days);

@@ -9,7 +9,7 @@ use rustls::{Connection, Error};
 use serde_json::{Value, json};
 
 use super::testing::{Authority, Pem, self_signed};
-use super::{TlsContexts, cause};
+use super::{Cause, TlsContexts};
 
 const TLS: ListenerIndex = ListenerIndex(0);
 
@@ -50,7 +50,7 @@ impl Pair {
     }
 
     /// What each end says of the handshake, ours first: the peer that it proved, or the label of the failure.
-    fn outcomes(&self, is_ours_client: bool) -> [Result<Option<u32>, &'static str>; 2] {
+    fn outcomes(&self, is_ours_client: bool) -> [Result<Option<u32>, Cause>; 2] {
         let (client, server) =
             if is_ours_client { (&self.ours, &self.theirs) } else { (&self.theirs, &self.ours) };
         let mut client_end =
@@ -62,7 +62,7 @@ impl Pair {
             of_client = of_client.and(pass(&mut server_end, &mut client_end));
         }
         let told = |outcome: Result<(), Error>, contexts: &TlsContexts, end: &Connection| {
-            outcome.map(|()| contexts.proven_peer(end)).map_err(|error| cause(&error))
+            outcome.map(|()| contexts.proven_peer(end)).map_err(|error| Cause::of(&error))
         };
         let client = told(of_client, client, &client_end);
         let server = told(of_server, server, &server_end);
@@ -100,19 +100,19 @@ fn a_certificate_that_proves_nothing_is_refused_with_its_cause() {
     let good = || authority.issue_pem("sip:b.example", 1, -1, 1);
     let none = String::new();
     for (shown, revocations, expected) in [
-        (authority.issue_pem("sip:c.example", 1, -1, 1), none.clone(), "identity"),
-        (authority.issue_pem("sip:b.example", 1, -9, -2), none.clone(), "expired"),
-        (authority.issue_pem("sip:b.example", 1, 2, 9), none.clone(), "not_yet_valid"),
-        (stranger.issue_pem("sip:b.example", 1, -1, 1), none.clone(), "unknown_authority"),
-        (self_signed("sip:b.example"), none.clone(), "unknown_authority"),
-        (good(), authority.revoke(&[1]), "revoked"),
+        (authority.issue_pem("sip:c.example", 1, -1, 1), none.clone(), Cause::Identity),
+        (authority.issue_pem("sip:b.example", 1, -9, -2), none.clone(), Cause::Expired),
+        (authority.issue_pem("sip:b.example", 1, 2, 9), none.clone(), Cause::NotYetValid),
+        (stranger.issue_pem("sip:b.example", 1, -1, 1), none.clone(), Cause::UnknownAuthority),
+        (self_signed("sip:b.example"), none.clone(), Cause::UnknownAuthority),
+        (good(), authority.revoke(&[1]), Cause::Revoked),
     ] {
         let pair = Pair::new(&shown, &authority, &revocations);
         for is_ours_client in [true, false] {
             let [ours, theirs] = pair.outcomes(is_ours_client);
             assert_eq!(ours, Err(expected));
             // Of TLS 1.3, a client is done before the server has judged its certificate: then the alert tells it.
-            assert_eq!(theirs, Err("alert"), "{expected}");
+            assert_eq!(theirs, Err(Cause::Alert), "{expected:?}");
         }
     }
 }
@@ -148,7 +148,7 @@ fn a_client_without_a_certificate_is_refused() {
         outcome = outcome.and(pass(&mut client, &mut server));
         drop(pass(&mut server, &mut client));
     }
-    assert_eq!(outcome.map_err(|error| cause(&error)), Err("no_certificate"));
+    assert_eq!(outcome.map_err(|error| Cause::of(&error)), Err(Cause::NoCertificate));
     assert_eq!(pair.ours.proven_peer(&server), None);
 }
 

@@ -110,7 +110,7 @@ impl Peers {
     }
 }
 
-/// What is said of a certificate that is not believed: in the alert to the other end, and in [`cause`].
+/// What is said of a certificate that is not believed: in the alert to the other end, and in [`Cause`].
 #[allow(clippy::needless_pass_by_value)] // the shape of `map_err`
 fn refused(error: webpki::Error) -> Error {
     use webpki::Error as Cause;
@@ -128,24 +128,65 @@ fn refused(error: webpki::Error) -> Error {
     problem.into()
 }
 
-/// Why a handshake failed, as a label: one of a few words.
-#[cfg_attr(not(test), expect(dead_code, reason = "connections come next"))]
-pub(crate) fn cause(error: &Error) -> &'static str {
-    match error {
-        Error::NoCertificatesPresented => "no_certificate",
-        Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "not_yet_valid",
-            CertificateError::Revoked => "revoked",
-            CertificateError::UnknownIssuer => "unknown_authority",
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "identity",
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "purpose",
-            _ => "certificate",
-        },
-        // The other end did not believe us, or went away.
-        Error::AlertReceived(_) => "alert",
-        Error::PeerIncompatible(_) => "incompatible",
-        _ => "protocol",
+macro_rules! causes {
+    ($($variant:ident $name:literal $text:literal)+) => {
+        /// Why a session was not made, or broke.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Cause { $($variant),+ }
+
+        impl Cause {
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The value of the label `cause`.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The same in words.
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+causes! {
+    NoCertificate "no_certificate" "it showed no certificate"
+    Expired "expired" "its certificate has expired"
+    NotYetValid "not_yet_valid" "its certificate is not valid yet"
+    Revoked "revoked" "its certificate is revoked"
+    UnknownAuthority "unknown_authority" "its certificate leads to none of the peer's authorities"
+    Identity "identity" "its certificate names no identity of the peer"
+    Purpose "purpose" "its certificate was made for another purpose"
+    Certificate "certificate" "its certificate cannot be used"
+    Alert "alert" "it refused our certificate, or gave up"
+    Incompatible "incompatible" "it has no version or cipher suite in common with us"
+    Protocol "protocol" "what it sent is not TLS"
+}
+
+impl Cause {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::NoCertificatesPresented => Self::NoCertificate,
+            Error::InvalidCertificate(problem) => match problem {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    Self::NotYetValid
+                }
+                CertificateError::Revoked => Self::Revoked,
+                CertificateError::UnknownIssuer => Self::UnknownAuthority,
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    Self::Identity
+                }
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                    Self::Purpose
+                }
+                _ => Self::Certificate,
+            },
+            Error::AlertReceived(_) => Self::Alert,
+            Error::PeerIncompatible(_) => Self::Incompatible,
+            _ => Self::Protocol,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ibcf_sip::event::Event;
 use ibcf_sip::input::TargetSet;
 use ibcf_sip::parse::{Fault, call_id_of};
 use ibcf_sip::{Flow, Input, Now, Outputs, Snapshot, Time};
@@ -217,6 +218,10 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Receiver for Serving<H, F> {
     /// Nothing comes of it but an answer without state, so it is handled where it came.
     fn broken(&mut self, flow: Flow, head: &[u8], fault: Fault, now: Now) {
         self.handle(Input::Broken { flow, head, fault }, head, now);
+    }
+
+    fn alarm(&mut self, name: &'static str, detail: String, now: Now) {
+        self.outputs.events.push(Event::Alarm { name, detail, unix_ms: now.unix_ms });
     }
 
     fn hand_over(&mut self, worker: usize, handed: Handed) -> Result<(), Handed> {
