@@ -23,10 +23,10 @@ use watched::WatchedTargets;
 pub(crate) use watched::target_key;
 
 use crate::admit::{Rate, TokenBucket};
-use crate::decide::{AnswerCache, Questions};
+use crate::decide::{AnswerCache, CachedAnswer, Questions};
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::forward::{CallTable, RequestContext};
+use crate::forward::{CallTable, LocatedHost, RequestContext};
 use crate::input::Input;
 use crate::message::{HeaderIndex, Message, StartLine};
 use crate::output::Outputs;
@@ -79,7 +79,8 @@ pub struct Border {
     pub(crate) unanswered: usize,
     pub(crate) calls: CallTable,
     pub(crate) wheel: Wheel<TimerKey>,
-    pub(crate) answers: AnswerCache,
+    pub(crate) answers: AnswerCache<CachedAnswer>,
+    pub(crate) locations: AnswerCache<LocatedHost>,
     pub(crate) questions: Questions,
     pub(crate) is_draining: bool,
     unknown_bucket: TokenBucket,
@@ -146,6 +147,7 @@ impl Border {
             calls: CallTable::new(limits.calls_max.div_ceil(workers), map_seed),
             wheel: Wheel::new(Time::ZERO),
             answers: AnswerCache::new(limits.answers_max.div_ceil(workers), map_seed),
+            locations: AnswerCache::new(limits.locations_max.div_ceil(workers), map_seed),
             questions: Questions::new(config.worker, limits.questions_max.div_ceil(workers), map_seed),
             is_draining: false,
             unknown_bucket: TokenBucket::default(),
@@ -378,6 +380,7 @@ impl Border {
         shard.timers.set(self.wheel.len() as i64);
         shard.questions_open.set(self.questions.len() as i64);
         shard.answers_cached.set(self.answers.len() as i64);
+        shard.locations_cached.set(self.locations.len() as i64);
         shard.generation.set(self.generation.snapshot.generation as i64);
         shard.draining.set(i64::from(self.is_draining));
     }

@@ -114,6 +114,9 @@ catalogue! {
         "the number is too short or not an E.164 number", clause: "ENUM-48, TEL-09", advice: "see what format the peer sends" }
     EnumFailed { "decide.enum_failed", 500 "Server Internal Error", q850: 38, Dns,
         "ENUM gave no answer in time or an error", clause: "ENUM-47", advice: "check the ENUM servers with `ibcf enum`" }
+    LocationFailed { "decide.location_failed", 500 "Server Internal Error", q850: 38, Dns,
+        "DNS names no server for the host of the Request-URI, or gave no answer in time", clause: "RFC 3263 §4, LOC-36",
+        advice: "check the host with `ibcf locate`" }
     PeerCapacity { "decide.peer_capacity", 503 "Service Unavailable", q850: 34, Policy,
         "all peers of the route carry as many calls as agreed", clause: "SEC-13", advice: "raise peers[].limits.calls_max or add a peer to the route" }
     TokenInvalid { "rewrite.token_invalid", 403 "Forbidden", q850: 57, Upstream,

@@ -265,6 +265,26 @@ impl PeerStatistics {
     }
 }
 
+/// What may be asked of the outside world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum QuestionKind {
+    Enum,
+    Locate,
+}
+
+pub(crate) const QUESTION_KINDS: [&str; 2] = ["enum", "locate"];
+
+/// What became of the questions of one kind.
+#[derive(Debug, Default)]
+#[allow(missing_docs)] // the label values of their family
+pub struct QuestionCounts {
+    pub answered: Counter,
+    pub late: Counter,
+    pub fallback: Counter,
+    pub delay: Histogram,
+}
+
 /// What one worker counts about itself.
 #[repr(align(128))]
 #[derive(Debug, Default)]
@@ -278,10 +298,10 @@ pub struct WorkerShard {
     pub answers_cached: Gauge,
     pub cache_hits: Counter,
     pub cache_misses: Counter,
-    pub questions_answered: Counter,
-    pub questions_late: Counter,
-    pub questions_fallback: Counter,
-    pub question_delay: Histogram,
+    pub locations_cached: Gauge,
+    pub location_hits: Counter,
+    pub location_misses: Counter,
+    pub questions: [QuestionCounts; 2],
     pub tokens_sealed: Counter,
     pub tokens_opened: Counter,
     pub tokens_refused: Counter,
@@ -289,6 +309,13 @@ pub struct WorkerShard {
     pub dropped_messages: Counter,
     pub generation: Gauge,
     pub draining: Gauge,
+}
+
+impl WorkerShard {
+    /// The counts of one kind of question.
+    pub fn questions(&self, kind: QuestionKind) -> &QuestionCounts {
+        &self.questions[kind as usize]
+    }
 }
 
 /// All statistics, shared by the workers and whoever scrapes.

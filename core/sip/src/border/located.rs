@@ -60,6 +60,17 @@ impl Border {
         }
     }
 
+    /// The targets of a peer, unless each Request-URI has its own.
+    pub(crate) fn standing_targets_of(
+        &self,
+        generation: &Generation,
+        peer: PeerIndex,
+    ) -> Option<Arc<[Arc<Target>]>> {
+        let location = generation.snapshot.peer(peer).location;
+        let is_asked = matches!(location, Some(Location::RequestUri { .. }));
+        (!is_asked).then(|| self.targets_of(generation, peer))
+    }
+
     /// The targets of a peer: those of the snapshot, or where it was located last.
     pub(crate) fn targets_of(&self, generation: &Generation, peer: PeerIndex) -> Arc<[Arc<Target>]> {
         let peer = generation.snapshot.peer(peer);

@@ -74,7 +74,6 @@ impl Border {
     }
 
     /// Watches a target that was found for a Request-URI, while there is room.
-    #[expect(dead_code)] // TEMP
     pub(crate) fn watch_found(&mut self, key: TargetKey, peer: &str, target: &str, scope: &Scope<'_>) {
         let targets_max = self.generation.snapshot.limits.targets_max.div_ceil(self.shared.workers());
         if self.watched.find(&key).is_none() && self.watched.make_room(targets_max, scope) {

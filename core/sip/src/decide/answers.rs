@@ -21,14 +21,14 @@ pub struct CachedAnswer {
     pub candidates: Vec<String>,
 }
 
-/// A bounded cache of answers; each stays until its time is over or the room is needed.
+/// A bounded cache of answers about something (a number, a host) from somewhere (a service, a peer); each stays until its time is over or the room is needed.
 ///
 /// Room is made by forgetting what is out of date, else what was not used for the longest time (the clock algorithm: an
 /// answer that was used since the hand last passed stays for one more round).
 #[derive(Debug)]
-pub struct AnswerCache {
+pub struct AnswerCache<A> {
     slots_by_key: HashMap<Key, u32, FixedState>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<A>>,
     /// Every slot by the time at which its answer is out of date.
     expiries: BTreeSet<(Time, u32)>,
     hand: usize,
@@ -38,9 +38,9 @@ pub struct AnswerCache {
 type Key = SmallVec<[u8; 32]>;
 
 #[derive(Debug)]
-struct Slot {
+struct Slot<A> {
     key: Key,
-    answer: Arc<CachedAnswer>,
+    answer: Arc<A>,
     expires: Time,
     is_used: Cell<bool>,
 }
@@ -52,7 +52,7 @@ fn key(service: &str, number: &str) -> Key {
     key
 }
 
-impl AnswerCache {
+impl<A> AnswerCache<A> {
     /// Returns an empty cache for at most *`answers_max`* answers. Numbers come from outside: *seed* keeps their hashes unforeseeable.
     pub fn new(answers_max: usize, seed: u64) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl AnswerCache {
     }
 
     /// Returns the answer about *number* from *service*, unless it is out of date.
-    pub fn get(&self, service: &str, number: &str, now: Time) -> Option<&Arc<CachedAnswer>> {
+    pub fn get(&self, service: &str, number: &str, now: Time) -> Option<&Arc<A>> {
         let slot = self.slots.get(*self.slots_by_key.get(&key(service, number))? as usize)?;
         if slot.expires <= now {
             return None;
@@ -75,7 +75,7 @@ impl AnswerCache {
     }
 
     /// Keeps *answer* until *expires*; one that is out of date already is not kept (a TTL of 0, ENUM-45).
-    pub fn put(&mut self, service: &str, number: &str, answer: Arc<CachedAnswer>, now: Time, expires: Time) {
+    pub fn put(&mut self, service: &str, number: &str, answer: Arc<A>, now: Time, expires: Time) {
         let key = key(service, number);
         if let Some(at) = self.slots_by_key.get(&key).copied() {
             self.remove(at);

@@ -19,4 +19,4 @@ pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetStat
 pub use number::{NumberKind, global_number, is_dipped, number_kind};
 pub use questions::{Asked, Questions, worker_of};
 pub use rules::{Facts, RouteChoice, RouteTable, Verdict};
-pub use targets::{Target, target_set};
+pub use targets::{Planned, Target, located_targets, target_set};

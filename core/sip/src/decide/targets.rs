@@ -18,17 +18,26 @@ pub struct Target {
     pub place: Arc<snapshot::Target>,
 }
 
+/// One step of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// Try this.
+    Target(Target),
+    /// Ask where the Request-URI leads, and try that.
+    Locate(PeerIndex),
+}
+
 /// Fills *out* with every target of *choice* in the order in which they are to be tried.
 ///
 /// It does not stop at `attempts_max`: the caller counts attempts, since a target may be passed over (a peer at its
 /// capacity) without being tried.
 ///
-/// *targets* tells those of a peer.
+/// *targets* tells those of a peer; `None` when each Request-URI has its own.
 pub fn target_set(
     choice: &RouteChoice,
-    targets: impl Fn(PeerIndex) -> Arc<[Arc<snapshot::Target>]>,
+    targets: impl Fn(PeerIndex) -> Option<Arc<[Arc<snapshot::Target>]>>,
     hash: u64,
-    out: &mut SmallVec<[Target; 4]>,
+    out: &mut SmallVec<[Planned; 4]>,
 ) {
     out.clear();
     let mut draws = Draws(hash);
@@ -41,18 +50,37 @@ pub fn target_set(
     order(&mut peers, &mut draws);
     for chosen in peers {
         let Some((peer, ..)) = choice.peers.get(chosen.at) else { continue };
-        let targets = targets(*peer);
-        let mut candidates: SmallVec<[Candidate; 8]> = targets
-            .iter()
-            .enumerate()
-            .map(|(at, one)| Candidate::new(at, one.priority, one.weight))
-            .collect();
-        order(&mut candidates, &mut draws);
-        let mut rest: SmallVec<[&Arc<snapshot::Target>; 8]> =
-            candidates.iter().filter_map(|candidate| targets.get(candidate.at)).collect();
-        pair_families(&mut rest);
-        out.extend(rest.into_iter().map(|place| Target { peer: *peer, place: Arc::clone(place) }));
+        match targets(*peer) {
+            Some(targets) => out.extend(planned(*peer, &targets, &mut draws)),
+            None => out.push(Planned::Locate(*peer)),
+        }
     }
+}
+
+/// Puts the targets to which a Request-URI leads into the place of step *at*, in the order in which they are to be tried.
+pub fn located_targets(
+    peer: PeerIndex,
+    targets: &[Arc<snapshot::Target>],
+    hash: u64,
+    at: usize,
+    out: &mut SmallVec<[Planned; 4]>,
+) {
+    out.remove(at);
+    out.insert_many(at, planned(peer, targets, &mut Draws(hash)));
+}
+
+fn planned(
+    peer: PeerIndex,
+    targets: &[Arc<snapshot::Target>],
+    draws: &mut Draws,
+) -> impl ExactSizeIterator<Item = Planned> {
+    let mut candidates: SmallVec<[Candidate; 8]> =
+        targets.iter().enumerate().map(|(at, one)| Candidate::new(at, one.priority, one.weight)).collect();
+    order(&mut candidates, draws);
+    let mut rest: SmallVec<[&Arc<snapshot::Target>; 8]> =
+        candidates.iter().filter_map(|candidate| targets.get(candidate.at)).collect();
+    pair_families(&mut rest);
+    rest.into_iter().map(move |place| Planned::Target(Target { peer, place: Arc::clone(place) }))
 }
 
 /// Puts behind each address the next one of the same server in the other family: a family that does not work must not
@@ -129,6 +157,38 @@ mod tests {
     use super::*;
     use crate::snapshot::Snapshot;
 
+    fn targets_in(plan: &[Planned]) -> impl Iterator<Item = &Target> {
+        plan.iter().filter_map(|step| if let Planned::Target(target) = step { Some(target) } else { None })
+    }
+
+    #[test]
+    fn what_is_located_takes_the_place_of_its_step() {
+        let place = |id: &str, priority: u16| {
+            let address = std::net::SocketAddr::from(([192, 0, 2, 1], priority));
+            let listener = snapshot::ListenerIndex(0);
+            Arc::new(snapshot::Target {
+                id: id.to_owned(),
+                address,
+                priority,
+                weight: 1,
+                server: None,
+                listener,
+            })
+        };
+        let choice = RouteChoice {
+            peers: vec![(PeerIndex(0), 0, 1), (PeerIndex(1), 1, 1), (PeerIndex(2), 2, 1)],
+            failover_statuses: Vec::new(),
+            attempts_max: 1,
+        };
+        let mut out = SmallVec::new();
+        let standing = |peer: PeerIndex| (peer.0 != 1).then(|| vec![place("standing", 1)].into());
+        target_set(&choice, standing, 7, &mut out);
+        assert_eq!(out[1], Planned::Locate(PeerIndex(1)));
+        located_targets(PeerIndex(1), &[place("second", 2), place("first", 1)], 7, 1, &mut out);
+        let order: Vec<_> = targets_in(&out).map(|target| target.place.id.as_str()).collect();
+        assert_eq!(order, ["standing", "first", "second", "standing"]);
+    }
+
     #[test]
     fn all_targets_of_a_peer_come_before_the_next_peer() {
         let target = |id: &str, priority: u16| serde_json::json!({"id": id, "address": "127.0.0.1:5060", "priority": priority});
@@ -146,8 +206,9 @@ mod tests {
         let choice = RouteChoice { peers, failover_statuses: Vec::new(), attempts_max: 1 };
         let mut out = SmallVec::new();
         for _ in 0..2 {
-            target_set(&choice, |peer| Arc::clone(&snapshot.peer(peer).targets), 7, &mut out);
-            let order: Vec<_> = out.iter().map(|target| (target.peer.0, target.place.id.as_str())).collect();
+            target_set(&choice, |peer| Some(Arc::clone(&snapshot.peer(peer).targets)), 7, &mut out);
+            let order: Vec<_> =
+                targets_in(&out).map(|target| (target.peer.0, target.place.id.as_str())).collect();
             assert_eq!(order, [(0, "a2"), (0, "a1"), (2, "b1")]);
         }
     }
@@ -179,8 +240,9 @@ mod tests {
         let mut orders = std::collections::BTreeSet::new();
         for hash in hashes(100) {
             let mut out = SmallVec::new();
-            target_set(&choice, |_| Arc::clone(&targets), hash, &mut out);
-            orders.insert(out.iter().map(|target| target.place.id.clone()).collect::<Vec<_>>().join(" "));
+            target_set(&choice, |_| Some(Arc::clone(&targets)), hash, &mut out);
+            orders
+                .insert(targets_in(&out).map(|target| target.place.id.clone()).collect::<Vec<_>>().join(" "));
         }
         let expected = ["a6 a4 b6 b4 c4 d6 d4", "b6 b4 a6 a4 c4 d6 d4"];
         assert_eq!(orders.iter().map(String::as_str).collect::<Vec<_>>(), expected);

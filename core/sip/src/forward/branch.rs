@@ -16,7 +16,7 @@ use crate::trace::Stage;
 use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
 
 use super::decision::next_candidate;
-use super::next_hop;
+use super::next_hop::{self, Next};
 use super::stream::stream_instead;
 use super::{Branch, Client, RequestContext, Tried};
 
@@ -58,7 +58,11 @@ impl Border {
         let mut is_full = false;
         // The number of a branch is one byte of what its responses are found by.
         while context.decision.attempts_left > 0 && context.branches.len() < usize::from(u8::MAX) {
-            let Some(target) = self.next_target(context, scope) else { break };
+            let target = match self.next_target(id, context, scope) {
+                Next::Target(target) => target,
+                Next::Parked => return Ok(()),
+                Next::Nothing => break,
+            };
             let peer = generation.snapshot.peer(target.peer);
             let has_place = context.places.as_mut().is_none_or(|places| {
                 places.move_to(generation.statistics(target.peer), peer.limits.calls_max)
@@ -102,6 +106,7 @@ impl Border {
         let reason = match () {
             () if is_full => Reason::PeerCapacity,
             () if context.decision.is_blocked => Reason::Blocked,
+            () if context.decision.is_unlocated => Reason::LocationFailed,
             () => Reason::Unreachable,
         };
         Err(Rejection::new(reason))

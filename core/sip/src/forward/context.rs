@@ -6,7 +6,7 @@ use arrayvec::ArrayString;
 use smallvec::SmallVec;
 
 use crate::border::Generation;
-use crate::decide::{CachedAnswer, Target};
+use crate::decide::{CachedAnswer, Planned};
 use crate::flow::Flow;
 use crate::input::EnumOutcome;
 use crate::message::Method;
@@ -93,10 +93,12 @@ pub(crate) struct Decision {
     pub(crate) is_parked: bool,
     /// Position of the rule that decided.
     pub(crate) rule: Option<usize>,
-    pub(crate) targets: SmallVec<[Target; 4]>,
+    pub(crate) targets: SmallVec<[Planned; 4]>,
     pub(crate) next_target: usize,
     /// Some target was left out because it asked to be left alone.
     pub(crate) is_blocked: bool,
+    /// Some Request-URI led nowhere, or nobody knew where.
+    pub(crate) is_unlocated: bool,
     pub(crate) attempts_left: u8,
 }
 

@@ -14,6 +14,7 @@ use crate::output::{QuestionBody, QuestionId};
 use crate::reason::Reason;
 use crate::screen::Rejection;
 use crate::snapshot::{EnumIndex, Limits, Snapshot};
+use crate::statistics::{QUESTION_BOUNDS_MS, QuestionKind};
 use crate::time::Time;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
@@ -75,10 +76,15 @@ impl Border {
     }
 
     fn choose_targets(&self, context: &mut RequestContext, generation: &Generation, choice: &RouteChoice) {
-        let hash = context.key.0[1]; // keyed, and different for each transaction
+        let hash = target_hash(context);
         let decision = &mut context.decision;
         decision.next_target = 0;
-        decide::target_set(choice, |peer| self.targets_of(generation, peer), hash, &mut decision.targets);
+        decide::target_set(
+            choice,
+            |peer| self.standing_targets_of(generation, peer),
+            hash,
+            &mut decision.targets,
+        );
         decision.attempts_left = choice.attempts_max;
     }
 
@@ -144,28 +150,69 @@ impl Border {
     }
 
     pub(crate) fn on_answer(&mut self, answer: Answer, scope: &mut Scope<'_>) {
-        let AnswerBody::Enum { outcome, class, candidates, ttl_ms } = answer.body else { return };
+        let kind = match answer.body {
+            AnswerBody::Enum { .. } => QuestionKind::Enum,
+            AnswerBody::Locate { .. } => QuestionKind::Locate,
+        };
         let Some((body, waiters)) = self.questions.answer(answer.id) else {
-            self.statistics().questions_late.one();
+            self.statistics().questions(kind).late.one();
             return;
         };
-        self.statistics().questions_answered.one();
-        let answer = usable(CachedAnswer { outcome, class, candidates }, &self.generation.snapshot.limits);
+        self.statistics().questions(kind).answered.one();
+        match (&body, answer.body) {
+            (QuestionBody::Locate { .. }, AnswerBody::Locate { targets, ttl_ms }) => {
+                self.on_located(&body, targets, ttl_ms, waiters, scope);
+            }
+            (
+                QuestionBody::Enum { service, number },
+                AnswerBody::Enum { outcome, class, candidates, ttl_ms },
+            ) => {
+                let answer = CachedAnswer { outcome, class, candidates };
+                self.on_enum(service, number, answer, ttl_ms, waiters, scope);
+            }
+            _ => self.fall_back(&body, waiters, scope), // it answers something else
+        }
+    }
+
+    fn on_enum(
+        &mut self,
+        service: &str,
+        number: &str,
+        answer: CachedAnswer,
+        ttl_ms: u64,
+        waiters: Vec<SlotId>,
+        scope: &mut Scope<'_>,
+    ) {
+        let answer = usable(answer, &self.generation.snapshot.limits);
         let cached = Arc::new(answer);
         if ttl_ms > 0 {
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
-            if let QuestionBody::Enum { service, number } = &body {
-                self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
-            }
+            self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
         }
         self.resume(waiters, &cached, scope);
     }
 
     /// INVARIANT: a question that nobody answers ends here, so no request waits for ever (design: fallback).
     pub(crate) fn on_question_expired(&mut self, id: QuestionId, scope: &mut Scope<'_>) {
-        let Some((_, waiters)) = self.questions.expire(id) else { return };
-        self.statistics().questions_fallback.one();
-        self.resume(waiters, &no_answer(CLASS_DEADLINE), scope);
+        let Some((body, waiters)) = self.questions.expire(id) else { return };
+        let kind = match body {
+            QuestionBody::Enum { .. } => QuestionKind::Enum,
+            QuestionBody::Locate { .. } => QuestionKind::Locate,
+        };
+        self.statistics().questions(kind).fallback.one();
+        self.fall_back(&body, waiters, scope);
+    }
+
+    fn fall_back(&mut self, body: &QuestionBody, waiters: Vec<SlotId>, scope: &mut Scope<'_>) {
+        match body {
+            QuestionBody::Enum { .. } => self.resume(waiters, &no_answer(CLASS_DEADLINE), scope),
+            QuestionBody::Locate { .. } => self.resume_located(waiters, &[], scope),
+        }
+    }
+
+    pub(super) fn observe_question(&self, kind: QuestionKind, context: &RequestContext, scope: &Scope<'_>) {
+        let delay = elapsed_ms(context, scope.now.time);
+        self.statistics().questions(kind).delay.observe(&QUESTION_BOUNDS_MS, delay);
     }
 
     fn resume(&mut self, waiters: Vec<SlotId>, answer: &Arc<CachedAnswer>, scope: &mut Scope<'_>) {
@@ -174,8 +221,7 @@ impl Border {
                 if !std::mem::take(&mut context.decision.is_parked) || context.final_status.is_some() {
                     return;
                 }
-                let delay = scope.now.time.since(context.arrival.time).as_millis() as u64;
-                border.statistics().question_delay.observe(&crate::statistics::QUESTION_BOUNDS_MS, delay);
+                border.observe_question(QuestionKind::Enum, context, scope);
                 take_answer(context, answer, scope);
                 if let Err(rejection) = border.decide(id, context, None, scope) {
                     border.reject(id, context, None, &rejection, scope);
@@ -185,8 +231,13 @@ impl Border {
     }
 }
 
+/// What the order of targets follows: keyed, and different for each transaction.
+pub(super) fn target_hash(context: &RequestContext) -> u64 {
+    context.key.0[1]
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LookUp {
+pub(super) enum LookUp {
     Done,
     Parked,
 }

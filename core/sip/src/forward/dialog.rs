@@ -13,6 +13,7 @@ use crate::rewrite::{Ticket, TokenError, peer_tag};
 use crate::screen::Rejection;
 use crate::snapshot::PeerIndex;
 use crate::statistics::Way;
+use crate::time::Time;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
 
@@ -72,7 +73,7 @@ impl Border {
             (Arc::clone(&self.generation), found)
         };
         let hop = self
-            .next_hop(&generation, downstream, message, routes.count)
+            .next_hop(&generation, downstream, message, routes.count, scope.now.time)
             .ok_or_else(|| Rejection::new(Reason::Unreachable))?;
         scope.step(
             Stage::Decide,
@@ -166,6 +167,7 @@ impl Border {
         downstream: PeerIndex,
         message: &Message<'_>,
         own_routes: usize,
+        now: Time,
     ) -> Option<Flow> {
         let snapshot = &generation.snapshot;
         let peer = Some(peer_tag(&snapshot.peer(downstream).id));
@@ -187,6 +189,8 @@ impl Border {
             is_of_peer.then_some(Flow { listener, remote, connection: None, peer })
         });
         literal.or_else(|| {
+            let located = uri.and_then(|uri| self.located_before(snapshot, downstream, &uri, now));
+            let targets = located.unwrap_or(targets);
             let first = targets.iter().min_by_key(|target| target.priority)?;
             Some(Flow { listener: first.listener, remote: first.address, connection: None, peer })
         })

@@ -10,6 +10,7 @@ mod context;
 mod decision;
 mod dialog;
 mod kept;
+mod locate;
 mod next_hop;
 mod record;
 mod request;
@@ -22,3 +23,4 @@ pub(crate) use context::{
     Arrival, BestResponse, Branch, CallPlaces, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
     RequestContext, Server, Tried,
 };
+pub(crate) use locate::LocatedHost;

@@ -4,14 +4,27 @@
 use std::time::Duration;
 
 use crate::border::{Border, Scope, target_key};
-use crate::decide::{Cause, Target, TargetState};
+use crate::decide::{Cause, Planned, Target, TargetState};
 use crate::message::{HeaderId, Message};
 use crate::reason::Reason;
 use crate::rewrite::peer_tag;
 use crate::trace::Stage;
+use crate::transaction::SlotId;
 
+use super::decision::LookUp;
 use super::request::is_emergency;
 use super::{RequestContext, context::received_uri};
+
+/// How a request goes on.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// It is sent there.
+    Target(Target),
+    /// It waits for an answer.
+    Parked,
+    /// Nothing is left.
+    Nothing,
+}
 
 /// May a target be tried?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,12 +40,40 @@ enum Standing {
 impl Border {
     /// Takes the next target out of those that are left. One that failed before waits until no other is left, and is tried
     /// then: a failed call must not make others fail (LOC-34).
-    pub(super) fn next_target(&self, context: &mut RequestContext, scope: &mut Scope<'_>) -> Option<Target> {
+    ///
+    /// A peer that is located by the Request-URI is asked for when its turn comes, no sooner: a DNS that is slow must not
+    /// delay calls that others take.
+    pub(super) fn next_target(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        scope: &mut Scope<'_>,
+    ) -> Next {
+        while let Some(planned) = self.next_planned(context, scope) {
+            match planned {
+                Planned::Target(target) => {
+                    context.decision.next_target += 1;
+                    return Next::Target(target);
+                }
+                Planned::Locate(peer) if self.locate(id, context, peer, scope) == LookUp::Parked => {
+                    return Next::Parked;
+                }
+                Planned::Locate(_) => {}
+            }
+        }
+        Next::Nothing
+    }
+
+    /// Moves what comes next to the front of what is left.
+    fn next_planned(&self, context: &mut RequestContext, scope: &mut Scope<'_>) -> Option<Planned> {
         let next = context.decision.next_target;
         let mut fallback: Option<(Standing, usize)> = None;
         let mut found = None;
-        for (at, target) in context.decision.targets.iter().enumerate().skip(next) {
-            let standing = self.standing(context, target, scope);
+        for (at, planned) in context.decision.targets.iter().enumerate().skip(next) {
+            let standing = match planned {
+                Planned::Target(target) => self.standing(context, target, scope),
+                Planned::Locate(_) => Standing::Good,
+            };
             if standing == Standing::Good {
                 found = Some(at);
                 break;
@@ -52,7 +93,6 @@ impl Border {
         };
         // Those that it overtakes keep their order.
         context.decision.targets.get_mut(next..=at)?.rotate_right(1);
-        context.decision.next_target += 1;
         context.decision.targets.get(next).cloned()
     }
 

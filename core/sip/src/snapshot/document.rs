@@ -391,6 +391,18 @@ pub struct Target {
     pub server: Option<u16>,
 }
 
+impl Target {
+    /// The one place that an address means.
+    pub fn literal(address: SocketAddr, transport: Transport) -> Self {
+        let id = if transport == Transport::Udp {
+            address.to_string()
+        } else {
+            format!("{address};transport={}", transport.name())
+        };
+        Self { id, address, transport, priority: 0, weight: one(), server: None }
+    }
+}
+
 fn one() -> u16 {
     1
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::connection::{ConnectionResult, TRANSPORTS};
 use super::{
     CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, QUESTION_BOUNDS_MS,
-    SETUP_BOUNDS_MS, WorkerShard,
+    QUESTION_KINDS, QuestionCounts, SETUP_BOUNDS_MS, WorkerShard,
 };
 use crate::reason::Reason;
 
@@ -259,7 +259,7 @@ fn connection_families(peers: &[Arc<PeerStatistics>]) -> [Family; 2] {
 
 #[allow(clippy::cast_precision_loss)]
 fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
-    type Gauges = [(&'static str, &'static str, fn(&WorkerShard) -> i64); 4];
+    type Gauges = [(&'static str, &'static str, fn(&WorkerShard) -> i64); 5];
     type Counters = [(&'static str, &'static str, fn(&WorkerShard) -> u64); 2];
     let mut transactions = Builder::new(
         "ibcf_transactions_active",
@@ -277,6 +277,11 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
         ("ibcf_timers_pending", "Timers in the wheels, cancelled ones included.", |shard| shard.timers.get()),
         ("ibcf_questions_open", "Questions without an answer yet.", |shard| shard.questions_open.get()),
         ("ibcf_answer_cache_entries", "Answers held for further use.", |shard| shard.answers_cached.get()),
+        (
+            "ibcf_location_cache_entries",
+            "Hosts of Request-URIs whose servers are held for further use.",
+            |shard| shard.locations_cached.get(),
+        ),
     ];
     for (name, help, read) in gauges {
         let mut family = Builder::new(name, Kind::Gauge, help, &[]);
@@ -304,25 +309,38 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     );
     cache.add(&["hit"], count(|shard| shard.cache_hits.get()));
     cache.add(&["miss"], count(|shard| shard.cache_misses.get()));
+    let mut locations = Builder::new(
+        "ibcf_location_cache_lookups_total",
+        Kind::Counter,
+        "Look-ups of the hosts of Request-URIs in the cache of locations.",
+        &["result"],
+    );
+    locations.add(&["hit"], count(|shard| shard.location_hits.get()));
+    locations.add(&["miss"], count(|shard| shard.location_misses.get()));
     let mut questions = Builder::new(
         "ibcf_questions_total",
         Kind::Counter,
         "Questions to the control plane.",
         &["kind", "result"],
     );
-    questions.add(&["enum", "answered"], count(|shard| shard.questions_answered.get()));
-    questions.add(&["enum", "late"], count(|shard| shard.questions_late.get()));
-    questions.add(&["enum", "fallback"], count(|shard| shard.questions_fallback.get()));
     let mut delay =
         Builder::new("ibcf_question_seconds", Kind::Histogram, "From question to answer.", &["kind"])
             .bounds(&QUESTION_BOUNDS_MS);
-    delay.add_histogram(&["enum"], workers.iter().map(|shard| &shard.question_delay));
+    for (at, kind) in QUESTION_KINDS.into_iter().enumerate() {
+        let total = |read: fn(&QuestionCounts) -> &Counter| {
+            workers.iter().map(|shard| read(&shard.questions[at]).get()).sum::<u64>()
+        };
+        questions.add(&[kind, "answered"], total(|counts| &counts.answered));
+        questions.add(&[kind, "late"], total(|counts| &counts.late));
+        questions.add(&[kind, "fallback"], total(|counts| &counts.fallback));
+        delay.add_histogram(&[kind], workers.iter().map(|shard| &shard.questions[at].delay));
+    }
     let mut tokens =
         Builder::new("ibcf_topology_tokens_total", Kind::Counter, "Record-Route tokens.", &["op", "result"]);
     tokens.add(&["seal", "ok"], count(|shard| shard.tokens_sealed.get()));
     tokens.add(&["open", "ok"], count(|shard| shard.tokens_opened.get()));
     tokens.add(&["open", "refused"], count(|shard| shard.tokens_refused.get()));
-    families.extend([cache.0, questions.0, delay.0, tokens.0]);
+    families.extend([cache.0, locations.0, questions.0, delay.0, tokens.0]);
     let newest = |read: fn(&WorkerShard) -> i64| workers.iter().map(read).max().unwrap_or(0);
     let mut generation =
         Builder::new("ibcf_config_generation", Kind::Gauge, "Generation of the snapshot in force.", &[]);

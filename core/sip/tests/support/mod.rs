@@ -213,6 +213,17 @@ impl World {
         self.handle(Input::Answer(Answer { id: question.id, body }))
     }
 
+    /// Answers the oldest open question, which is about a host; *targets* in the order of their priorities.
+    pub fn answer_where(&mut self, targets: &[&str], ttl_ms: u64) -> Vec<Sent> {
+        let question = self.questions.remove(0);
+        let target =
+            |(at, address): (usize, &&str)| json!({"id": address, "address": address, "priority": at});
+        let targets: Vec<Value> = targets.iter().enumerate().map(target).collect();
+        let answer =
+            json!({"id": question.id, "body": {"kind": "locate", "targets": targets, "ttl_ms": ttl_ms}});
+        self.handle(Input::Answer(serde_json::from_value(answer).expect("an answer")))
+    }
+
     /// The charging records so far.
     pub fn records(&self) -> Vec<&CallRecord> {
         self.events
