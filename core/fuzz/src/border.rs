@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome, TargetSet};
 use ibcf_sip::output::QuestionId;
+use ibcf_sip::parse::{Fault, Frame, Framer};
 use ibcf_sip::snapshot::document::Target;
 use ibcf_sip::snapshot::{ListenerIndex, Transport};
 use ibcf_sip::statistics::Shared;
@@ -32,7 +33,7 @@ use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Time};
 use crate::bytes::Bytes;
 use crate::policy;
 use judge::{Cause, Judge};
-use side::{SIDES, at_the_other_end};
+use side::{SIDES, at_the_other_end, is_stream};
 
 /// Bounds the time that one input takes.
 const STEPS_MAX: usize = 160;
@@ -156,8 +157,27 @@ impl World {
         }
     }
 
-    /// Hands in what came from one of the sides. Due timers fire before, so that what leaves is its doing.
-    fn receive(&mut self, flow: Flow, message: Vec<u8>) {
+    /// Hands in what came from one of the sides: a datagram, or what the framer makes of a piece of a stream.
+    fn receive(&mut self, flow: Flow, bytes: Vec<u8>) {
+        if !is_stream(flow) {
+            return self.receive_message(flow, bytes);
+        }
+        let limits = self.border.snapshot().limits;
+        let (mut framer, mut input) = (Framer::default(), &bytes[..]);
+        while let Some(frame) = framer.next(&mut input, &limits) {
+            match frame {
+                Frame::Message(message) => self.receive_message(flow, message.to_vec()),
+                Frame::Broken { head, fault } => self.receive_broken(flow, head, fault),
+                Frame::Ping => {}
+            }
+        }
+        if let Some(Frame::Broken { head, fault }) = framer.end() {
+            self.receive_broken(flow, head, fault);
+        }
+    }
+
+    /// Due timers fire before, so that what leaves is the message's doing.
+    fn receive_message(&mut self, flow: Flow, message: Vec<u8>) {
         self.handle(Input::Tick, &Cause::Other);
         let before = self.border.transactions();
         self.out.clear();
@@ -165,6 +185,12 @@ impl World {
         let has_begun = self.border.transactions() > before;
         self.look(&Cause::Message { bytes: &message, source: flow.remote, has_begun });
         remember(&mut self.received, Passed { flow, bytes: message });
+    }
+
+    fn receive_broken(&mut self, flow: Flow, head: &[u8], fault: Fault) {
+        self.handle(Input::Tick, &Cause::Other);
+        let cause = Cause::Message { bytes: head, source: flow.remote, has_begun: false };
+        self.handle(Input::Broken { flow, head, fault }, &cause);
     }
 
     fn handle(&mut self, input: Input<'_>, cause: &Cause<'_>) {

@@ -73,7 +73,7 @@ pub(crate) fn document(variant: usize) -> Value {
              "targets": [{"id": "core1", "address": HOME}]},
             {"id": "first", "side": "peer", "agreement": "streams", "listeners": ["peer_udp", "peer_tcp"], "sources": ["198.51.100.20/32"],
              "targets": [{"id": "first1", "address": PEER, "weight": 3}, {"id": "first2", "address": "198.51.100.20:5070", "transport": "tcp", "priority": 1}],
-             "limits": {"calls_max": 8}},
+             "limits": {"calls_max": 8}, "health": {"quarantine_ms": 5_000, "block_on_503_ms": 1_000}},
             {"id": "second", "side": "peer", "agreement": "distant", "listeners": ["peer_udp"], "sources": ["203.0.113.0/24"],
              "targets": [{"id": "second1", "address": SECOND}], "limits": {"requests_per_second": 4, "burst": 6}},
             {"id": "sixth", "side": "peer", "agreement": "peering", "listeners": ["peer_udp6"], "sources": ["2001:db8::20/128"],

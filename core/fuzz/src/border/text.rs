@@ -132,7 +132,7 @@ pub(super) fn inside_dialog(message: &[u8], side: Side, from_callee: bool, bytes
         let _ = write!(request, "Route:{route}\r\n");
     }
     write_extra(&mut request, bytes);
-    request.push_str("\r\n");
+    request.push_str("Content-Length: 0\r\n\r\n");
     request.into_bytes()
 }
 
