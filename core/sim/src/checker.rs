@@ -15,7 +15,6 @@ use ibcf_sip::statistics::{Kind as FamilyKind, Shared};
 
 use crate::peer::{Agent, call_of};
 use crate::plan::{Behaviour, Kind, Plan};
-use crate::policy::PEERS;
 use crate::text::Text;
 
 /// What went wrong.
@@ -133,11 +132,15 @@ impl Checker {
     /// Judges what is left when all is over.
     pub fn on_end(&mut self, shared: &Shared) {
         // Those that do not count what is in progress.
-        const STANDING: [&str; 5] = [
+        const STANDING: [&str; 9] = [
             "ibcf_answer_cache_entries",
             "ibcf_location_cache_entries",
             "ibcf_config_generation",
+            "ibcf_config_generations_kept",
+            "ibcf_limits",
+            "ibcf_peer_calls_limit",
             "ibcf_peer_up",
+            "ibcf_table_peak",
             "ibcf_target_state",
         ];
         let families = shared.families(ibcf_sip::Time::ZERO);
@@ -148,12 +151,6 @@ impl Checker {
                     None,
                     format!("{}{:?} is {} when traffic stopped", family.name, sample.labels, sample.value),
                 );
-            }
-        }
-        for peer in PEERS {
-            let calls = shared.peer(peer).calls.load(std::sync::atomic::Ordering::Relaxed);
-            if calls != 0 {
-                self.fail(None, format!("{calls} places with {peer} were never given back"));
             }
         }
         self.judge_requests();

@@ -56,9 +56,6 @@ pub const fn border_address(way: Way) -> SocketAddr {
     }
 }
 
-/// The ids of all peers.
-pub const PEERS: [&str; 3] = ["home_core", "carrier_b", "carrier_c"];
-
 /// Compiles what the border is told.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use foldhash::fast::FixedState;
 pub(crate) use generation::{GENERATIONS_KEPT, Generation};
 pub(crate) use identifiers::{BranchId, hex};
 use located::LocatedPeers;
-pub(crate) use timers::{Arm, TimerKey};
+pub(crate) use timers::{Arm, TimerKey, WATCH};
 use watched::WatchedTargets;
 pub(crate) use watched::target_key;
 
@@ -35,7 +35,7 @@ use crate::reason::Reason;
 use crate::rewrite::DraftScratch;
 use crate::screen::Rejection;
 use crate::snapshot::{Listener, PeerIndex, Snapshot, SnapshotError};
-use crate::statistics::{Shared, WorkerShard};
+use crate::statistics::{Bounded, Shared, WorkerShard};
 use crate::time::{Now, Time};
 use crate::trace::{Stage, Step};
 use crate::transaction::{KeyHasher, ServerKey, SlotId, Table, Wheel};
@@ -160,6 +160,7 @@ impl Border {
             buffer: Vec::new(),
         };
         border.watch_peers();
+        border.publish_limits();
         border.publish();
         border
     }
@@ -319,6 +320,7 @@ impl Border {
     pub(crate) fn has_room(&self) -> bool {
         self.contexts.len() < self.contexts.capacity_max() * NEW_WORK_TENTHS / 10
             && self.calls.len() + self.invites < self.calls.capacity_max()
+            && self.wheel.len() < self.timers_max()
     }
 
     /// May an unknown source be answered now?
@@ -359,6 +361,7 @@ impl Border {
             .take(Rate::new(REFUSAL_EVENTS_PER_SECOND, REFUSAL_EVENTS_PER_SECOND), scope.now.time)
         {
             self.refusals_suppressed += 1;
+            self.statistics().refusal_events_suppressed.one();
             return;
         }
         scope.out.events.push(Event::MessageRefused {
@@ -383,6 +386,35 @@ impl Border {
         shard.locations_cached.set(self.locations.len() as i64);
         shard.generation.set(self.generation.snapshot.generation as i64);
         shard.draining.set(i64::from(self.is_draining));
+        shard.generations_kept.set(self.older.len() as i64 + 1);
+        for (table, len) in [
+            (Bounded::Transactions, self.contexts.len()),
+            (Bounded::Calls, self.calls.len()),
+            (Bounded::Timers, self.wheel.len()),
+            (Bounded::Questions, self.questions.len()),
+            (Bounded::Answers, self.answers.len()),
+            (Bounded::Locations, self.locations.len()),
+        ] {
+            shard.bounded.holds(table, len);
+        }
+    }
+
+    /// Tables keep their size for the life of the border, whatever a later snapshot says.
+    fn publish_limits(&self) {
+        for (table, max) in [
+            (Bounded::Transactions, self.contexts.capacity_max()),
+            (Bounded::Calls, self.calls.capacity_max()),
+            (Bounded::Timers, self.timers_max()),
+            (Bounded::Questions, self.questions.capacity_max()),
+            (Bounded::Answers, self.answers.capacity_max()),
+            (Bounded::Locations, self.locations.capacity_max()),
+        ] {
+            self.statistics().bounded.limit(table, max);
+        }
+    }
+
+    fn timers_max(&self) -> usize {
+        timers::timers_max(self.contexts.capacity_max(), self.calls.capacity_max())
     }
 }
 

@@ -15,10 +15,12 @@ use crate::reason::Reason;
 use crate::snapshot::Direction;
 use crate::time::Time;
 
+mod bounded;
 mod connection;
 mod family;
 mod targets;
 
+pub use bounded::{Bounded, BoundedShard};
 pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
 
@@ -241,6 +243,8 @@ pub struct PeerStatistics {
     pub bucket: TokenBucket,
     /// Calls in progress from and towards this peer, over all workers.
     pub calls: AtomicU32,
+    /// How many there may be, by the agreement of the newest snapshot; `u32::MAX` when it sets no bound.
+    pub calls_max: AtomicU32,
     /// Connections from and to this peer, over all workers.
     connections: AtomicU32,
 }
@@ -309,6 +313,11 @@ pub struct WorkerShard {
     pub dropped_messages: Counter,
     pub generation: Gauge,
     pub draining: Gauge,
+    pub generations_kept: Gauge,
+    pub bounded: BoundedShard,
+    pub evicted_expired: Counter,
+    pub evicted_unused: Counter,
+    pub refusal_events_suppressed: Counter,
 }
 
 impl WorkerShard {
@@ -381,6 +390,7 @@ fn peer_statistics(id: &str, workers: usize) -> PeerStatistics {
         shards: (0..workers).map(|_| PeerShard::default()).collect(),
         bucket: TokenBucket::default(),
         calls: AtomicU32::new(0),
+        calls_max: AtomicU32::new(u32::MAX),
         connections: AtomicU32::new(0),
     }
 }

@@ -22,7 +22,11 @@ pub(crate) struct Generation {
 
 impl Generation {
     pub(crate) fn new(snapshot: Arc<Snapshot>, shared: &Shared) -> Self {
-        let statistics = snapshot.peers.iter().map(|peer| shared.peer(&peer.id)).collect();
+        let statistics: Vec<_> = snapshot.peers.iter().map(|peer| shared.peer(&peer.id)).collect();
+        for (peer, statistics) in snapshot.peers.iter().zip(&statistics) {
+            let calls_max = peer.limits.calls_max.unwrap_or(u32::MAX);
+            statistics.calls_max.store(calls_max, std::sync::atomic::Ordering::Relaxed);
+        }
         let tags = snapshot
             .peers
             .iter()

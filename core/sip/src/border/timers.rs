@@ -9,6 +9,21 @@ use crate::reason::Reason;
 use crate::time::Time;
 use crate::transaction::{ClientEffect, ServerEffect, SlotId, Timer, Timers, Wheel};
 
+/// How far ahead a timer of something long may lie. It is armed again until the end comes; so what ended leaves a timer behind
+/// for no longer than the transaction that ended it is kept, and the wheel does not fill with those of hours ago.
+pub(crate) const WATCH: Duration = Duration::from_secs(32);
+
+/// Timers that a transaction with its branches, and an answered call, may have in the wheel, on average over a full table.
+const TIMERS_A_TRANSACTION: usize = 8;
+const TIMERS_A_CALL: usize = 4;
+
+/// How many timers there may be before new work is refused.
+pub(crate) const fn timers_max(transactions_max: usize, calls_max: usize) -> usize {
+    transactions_max
+        .saturating_mul(TIMERS_A_TRANSACTION)
+        .saturating_add(calls_max.saturating_mul(TIMERS_A_CALL))
+}
+
 /// The owner of a timer. A timer whose owner is gone, or does not wait for it any more, fires into nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKey {

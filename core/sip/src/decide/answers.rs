@@ -21,6 +21,15 @@ pub struct CachedAnswer {
     pub candidates: Vec<String>,
 }
 
+/// Why an answer had to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// It was out of date.
+    Expired,
+    /// It was not used for the longest time.
+    Unused,
+}
+
 /// A bounded cache of answers about something (a number, a host) from somewhere (a service, a peer); each stays until its time is over or the room is needed.
 ///
 /// Room is made by forgetting what is out of date, else what was not used for the longest time (the clock algorithm: an
@@ -74,22 +83,34 @@ impl<A> AnswerCache<A> {
         Some(&slot.answer)
     }
 
-    /// Keeps *answer* until *expires*; one that is out of date already is not kept (a TTL of 0, ENUM-45).
-    pub fn put(&mut self, service: &str, number: &str, answer: Arc<A>, now: Time, expires: Time) {
+    /// Keeps *answer* until *expires*; one that is out of date already is not kept (a TTL of 0, ENUM-45). Tells what was
+    /// forgotten to make room.
+    pub fn put(
+        &mut self,
+        service: &str,
+        number: &str,
+        answer: Arc<A>,
+        now: Time,
+        expires: Time,
+    ) -> Option<Eviction> {
         let key = key(service, number);
         if let Some(at) = self.slots_by_key.get(&key).copied() {
             self.remove(at);
         }
         if expires <= now || self.answers_max == 0 {
-            return;
+            return None;
         }
-        while self.slots.len() >= self.answers_max {
-            self.evict(now);
-        }
+        let evicted = (self.slots.len() >= self.answers_max).then(|| self.evict(now));
         let at = self.slots.len() as u32; // `new` capped the bound at `u32::MAX`
         self.expiries.insert((expires, at));
         self.slots_by_key.insert(key.clone(), at);
         self.slots.push(Slot { key, answer, expires, is_used: Cell::new(false) });
+        evicted
+    }
+
+    /// How many answers may be kept.
+    pub const fn capacity_max(&self) -> usize {
+        self.answers_max
     }
 
     /// How many answers are kept, those out of date included.
@@ -102,10 +123,14 @@ impl<A> AnswerCache<A> {
         self.slots.is_empty()
     }
 
-    fn evict(&mut self, now: Time) {
+    fn evict(&mut self, now: Time) -> Eviction {
         let oldest = self.expiries.first().filter(|(expires, _)| *expires <= now).map(|(_, at)| *at);
-        let victim = oldest.unwrap_or_else(|| self.turn_hand());
+        let (victim, eviction) = match oldest {
+            Some(at) => (at, Eviction::Expired),
+            None => (self.turn_hand(), Eviction::Unused),
+        };
         self.remove(victim);
+        eviction
     }
 
     fn turn_hand(&mut self) -> u32 {
@@ -184,9 +209,9 @@ mod tests {
         let mut cache = AnswerCache::new(3, 1);
         cache.put("s", "+1", found("1"), at(0), at(100));
         cache.put("s", "+2", found("2"), at(0), at(5));
-        cache.put("s", "+3", found("3"), at(0), at(100));
+        assert_eq!(cache.put("s", "+3", found("3"), at(0), at(100)), None);
         assert!(cache.get("s", "+2", at(1)).is_some());
-        cache.put("s", "+4", found("4"), at(6), at(100));
+        assert_eq!(cache.put("s", "+4", found("4"), at(6), at(100)), Some(Eviction::Expired));
         for number in ["+1", "+3", "+4"] {
             assert!(cache.get("s", number, at(7)).is_some(), "{number}");
         }
@@ -198,7 +223,8 @@ mod tests {
         cache.put("s", "+1", found("1"), at(0), at(100));
         for number in 2..50 {
             assert!(cache.get("s", "+1", at(1)).is_some(), "before +{number}");
-            cache.put("s", &format!("+{number}"), found("x"), at(1), at(100));
+            let evicted = cache.put("s", &format!("+{number}"), found("x"), at(1), at(100));
+            assert_eq!(evicted, (number > 2).then_some(Eviction::Unused));
         }
     }
 

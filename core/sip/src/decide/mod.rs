@@ -14,7 +14,7 @@ mod questions;
 mod rules;
 mod targets;
 
-pub use answers::{AnswerCache, CachedAnswer};
+pub use answers::{AnswerCache, CachedAnswer, Eviction};
 pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
 pub use number::{NumberKind, global_number, is_dipped, number_kind};
 pub use questions::{Asked, Questions, worker_of};

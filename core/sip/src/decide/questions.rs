@@ -95,6 +95,11 @@ impl Questions {
         self.close(id)
     }
 
+    /// How many may be open.
+    pub const fn capacity_max(&self) -> usize {
+        self.open_max
+    }
+
     /// How many are open.
     pub fn len(&self) -> usize {
         self.by_body.len()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use crate::border::{Border, Generation, Scope, TimerKey};
+use crate::border::{Border, Generation, Scope, TimerKey, WATCH};
 use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
 use crate::message::{HeaderId, Message, NameAddr};
 use crate::reason::Reason;
@@ -26,10 +26,6 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
 /// How many dialogs one INVITE may set up (forking at the far side). Each makes a call and a record, so a callee that answers
 /// without end would fill the table for everybody.
 const DIALOGS_MAX: usize = 8;
-
-/// A call is looked at this often, however far its end: the timer of a call that ended waits in the wheel no longer than
-/// that, so the wheel holds a few timers for each call that is up, and none of the calls of hours ago.
-const WATCH: std::time::Duration = std::time::Duration::from_secs(32);
 
 /// A keyed hash: nobody can choose two dialogs that meet in it, and among a million none do by accident.
 pub(crate) type DialogKey = u64;

@@ -6,7 +6,8 @@ use arrayvec::ArrayString;
 
 use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::decide::{
-    self, Asked, CachedAnswer, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped, number_kind,
+    self, Asked, CachedAnswer, Eviction, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped,
+    number_kind,
 };
 use crate::input::{Answer, AnswerBody, EnumOutcome};
 use crate::message::{Message, Uri, UriKind};
@@ -187,7 +188,12 @@ impl Border {
         let cached = Arc::new(answer);
         if ttl_ms > 0 {
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
-            self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
+            let evicted = self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
+            match evicted {
+                Some(Eviction::Expired) => self.statistics().evicted_expired.one(),
+                Some(Eviction::Unused) => self.statistics().evicted_unused.one(),
+                None => {}
+            }
         }
         self.resume(waiters, &cached, scope);
     }

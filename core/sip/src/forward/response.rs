@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
+use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey, WATCH};
 use crate::event::Outcome;
 use crate::message::{HeaderId, Message, Method};
 use crate::parse;
@@ -343,14 +343,14 @@ impl Border {
         let after: Duration = context.generation.snapshot.peer(context.upstream).timers.c;
         let at = scope.now.time + after;
         if context.timer_c_at.replace(at).is_none() {
-            self.wheel.arm(at, TimerKey::RingingTooLong(id));
+            self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id));
         }
     }
 
     pub(crate) fn on_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
         match context.timer_c_at {
             Some(at) if context.final_status.is_none() && at > scope.now.time => {
-                self.wheel.arm(at, TimerKey::RingingTooLong(id));
+                self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id));
             }
             Some(_) if context.final_status.is_none() && context.cancelled.is_none() => {
                 self.call_off(id, context, Reason::TimerC, None, scope);

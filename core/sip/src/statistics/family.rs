@@ -1,6 +1,7 @@
 //! The counters as metric families, named as an operator sees them (field names of Prometheus).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
@@ -211,7 +212,24 @@ fn call_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
         &["peer", "direction"],
     )
     .bounds(&SETUP_BOUNDS_MS);
+    let mut places = Builder::new(
+        "ibcf_peer_calls",
+        Kind::Gauge,
+        "Calls in progress from and towards the peer, as counted against its limit.",
+        &["peer"],
+    );
+    let mut places_max = Builder::new(
+        "ibcf_peer_calls_limit",
+        Kind::Gauge,
+        "How many of them the agreement allows, where it sets a bound.",
+        &["peer"],
+    );
     for peer in peers.iter().skip(1) {
+        places.push(&[&peer.id], f64::from(peer.calls.load(Ordering::Relaxed)));
+        let max = peer.calls_max.load(Ordering::Relaxed);
+        if max < u32::MAX {
+            places_max.push(&[&peer.id], f64::from(max));
+        }
         for (at, direction) in DIRECTIONS.iter().enumerate() {
             for (outcome, name) in OUTCOMES.iter().enumerate() {
                 attempts.add(&[&peer.id, direction, name], total(peer, |shard| &shard.attempts[at][outcome]));
@@ -222,7 +240,7 @@ fn call_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
             setup.add_histogram(&[&peer.id, direction], peer.shards.iter().map(|shard| &shard.setup[at]));
         }
     }
-    vec![attempts.0, seconds.0, active.0, setup.0]
+    vec![attempts.0, seconds.0, active.0, setup.0, places.0, places_max.0]
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -260,7 +278,7 @@ fn connection_families(peers: &[Arc<PeerStatistics>]) -> [Family; 2] {
 #[allow(clippy::cast_precision_loss)]
 fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     type Gauges = [(&'static str, &'static str, fn(&WorkerShard) -> i64); 5];
-    type Counters = [(&'static str, &'static str, fn(&WorkerShard) -> u64); 2];
+    type Counters = [(&'static str, &'static str, fn(&WorkerShard) -> u64); 3];
     let mut transactions = Builder::new(
         "ibcf_transactions_active",
         Kind::Gauge,
@@ -295,28 +313,17 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
         ("ibcf_messages_dropped_total", "Messages dropped without an answer.", |shard| {
             shard.dropped_messages.get()
         }),
+        (
+            "ibcf_refusal_events_suppressed_total",
+            "Refusals that were counted and left out of the log, to keep its rate.",
+            |shard| shard.refusal_events_suppressed.get(),
+        ),
     ];
     for (name, help, read) in counters {
         let mut family = Builder::new(name, Kind::Counter, help, &[]);
         family.add(&[], count(read));
         families.push(family.0);
     }
-    let mut cache = Builder::new(
-        "ibcf_answer_cache_lookups_total",
-        Kind::Counter,
-        "Look-ups in the answer cache.",
-        &["result"],
-    );
-    cache.add(&["hit"], count(|shard| shard.cache_hits.get()));
-    cache.add(&["miss"], count(|shard| shard.cache_misses.get()));
-    let mut locations = Builder::new(
-        "ibcf_location_cache_lookups_total",
-        Kind::Counter,
-        "Look-ups of the hosts of Request-URIs in the cache of locations.",
-        &["result"],
-    );
-    locations.add(&["hit"], count(|shard| shard.location_hits.get()));
-    locations.add(&["miss"], count(|shard| shard.location_misses.get()));
     let mut questions = Builder::new(
         "ibcf_questions_total",
         Kind::Counter,
@@ -340,7 +347,8 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     tokens.add(&["seal", "ok"], count(|shard| shard.tokens_sealed.get()));
     tokens.add(&["open", "ok"], count(|shard| shard.tokens_opened.get()));
     tokens.add(&["open", "refused"], count(|shard| shard.tokens_refused.get()));
-    families.extend([cache.0, locations.0, questions.0, delay.0, tokens.0]);
+    families.extend(cache_families(workers));
+    families.extend([questions.0, delay.0, tokens.0]);
     let newest = |read: fn(&WorkerShard) -> i64| workers.iter().map(read).max().unwrap_or(0);
     let mut generation =
         Builder::new("ibcf_config_generation", Kind::Gauge, "Generation of the snapshot in force.", &[]);
@@ -348,6 +356,43 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     let mut draining =
         Builder::new("ibcf_drain_state", Kind::Gauge, "1 while the node takes no new calls.", &[]);
     draining.push(&[], newest(|shard| shard.draining.get()) as f64);
-    families.extend([generation.0, draining.0]);
+    let mut kept = Builder::new(
+        "ibcf_config_generations_kept",
+        Kind::Gauge,
+        "Snapshots held for new requests and for the dialogs that started on them; at most 4.",
+        &[],
+    );
+    kept.push(&[], newest(|shard| shard.generations_kept.get()) as f64);
+    families.extend([generation.0, draining.0, kept.0]);
+    families.extend(super::bounded::bounded_families(workers));
     families
+}
+
+fn cache_families(workers: &[WorkerShard]) -> [Family; 3] {
+    let count = |read: fn(&WorkerShard) -> u64| workers.iter().map(read).sum::<u64>();
+    let mut cache = Builder::new(
+        "ibcf_answer_cache_lookups_total",
+        Kind::Counter,
+        "Look-ups in the answer cache.",
+        &["result"],
+    );
+    cache.add(&["hit"], count(|shard| shard.cache_hits.get()));
+    cache.add(&["miss"], count(|shard| shard.cache_misses.get()));
+    let mut locations = Builder::new(
+        "ibcf_location_cache_lookups_total",
+        Kind::Counter,
+        "Look-ups of the hosts of Request-URIs in the cache of locations.",
+        &["result"],
+    );
+    locations.add(&["hit"], count(|shard| shard.location_hits.get()));
+    locations.add(&["miss"], count(|shard| shard.location_misses.get()));
+    let mut evictions = Builder::new(
+        "ibcf_answer_cache_evictions_total",
+        Kind::Counter,
+        "Answers forgotten to make room: out of date anyway, or longest unused.",
+        &["reason"],
+    );
+    evictions.add(&["expired"], count(|shard| shard.evicted_expired.get()));
+    evictions.add(&["unused"], count(|shard| shard.evicted_unused.get()));
+    [cache.0, locations.0, evictions.0]
 }
