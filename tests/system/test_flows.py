@@ -3,7 +3,7 @@
 import pytest
 
 from tests.system.conftest import SetStage
-from tests.system.support.configuration import ZONE, Document, section
+from tests.system.support.configuration import ZONE, Document, offer, reach, section
 from tests.system.support.flow import (
     CALLER_NUMBER,
     NUMBER_OF_B,
@@ -264,3 +264,67 @@ def test_embedded_zone_gives_what_a_dns_server_gives(set_stage: SetStage) -> Non
     scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
     b.expect()
     assert scene.record()["request_uri_out"] == f"sip:{NUMBER_OF_B}@ims.b.example;user=phone"
+
+
+def tcp(document: Document, *sides: str) -> None:
+    """Offer TCP on these sides; what goes to carrier B goes by it when its side is among them."""
+    for side in sides:
+        offer(document, side, "tcp")
+    if "peer" in sides:
+        reach(document, "carrier_b", "tcp")
+
+
+def test_calls_cross_over_tcp(set_stage: SetStage) -> None:
+    """TCP on both sides: twenty calls share one connection on each, nothing is sent twice, each has its CDR."""
+    scene = set_stage(lambda document: tcp(document, "home", "peer"))
+    b = scene.uas("13-call-over-tcp/uas.xml", scene.carriers.b, calls=20, transport="tcp")
+    uac = "13-call-over-tcp/uac.xml"
+    scene.uac(uac, NUMBER_OF_B, calls=20, rate=20, listener="home_tcp", transport="tcp").expect(20)
+    b.expect(20)
+
+    records = scene.border.wait_for_records(20)
+    assert {(record["outcome"], record["peer_out"]) for record in records} == {("answered", "carrier_b")}
+    assert scene.grown("ibcf_connections_total", peer="carrier_a", transport="tcp", result="accepted") == 1
+    assert scene.grown("ibcf_connections_total", peer="carrier_b", transport="tcp", result="connected") == 1
+    assert scene.grown("ibcf_sip_retransmissions_total") == 0
+
+
+def test_call_crosses_from_udp_to_tcp(set_stage: SetStage) -> None:
+    """The caller speaks UDP, the callee TCP: each sees the border on its own transport, and the dialog holds."""
+    scene = set_stage(lambda document: tcp(document, "peer"))
+    b = scene.uas("13-call-over-tcp/uas.xml", scene.carriers.b, transport="tcp")
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    b.expect()
+
+    record = scene.record()
+    assert (record["outcome"], record["released_by"], record["peer_out"]) == ("answered", "upstream", "carrier_b")
+    assert scene.grown("ibcf_connections_total", peer="carrier_b", transport="tcp", result="connected") == 1
+    assert scene.grown("ibcf_connections_total", peer="carrier_a") == 0
+    assert "Via: SIP/2.0/TCP 127.0.0.1" in b.messages()
+    assert "transport=tcp" in next(line for line in b.messages().splitlines() if line.startswith("Record-Route:"))
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "refused"])
+def test_request_too_long_for_a_datagram_goes_by_tcp(set_stage: SetStage, taken: bool) -> None:  # noqa: FBT001 - a case
+    """An INVITE of more than 1300 bytes goes by TCP, or by UDP where TCP is refused; short ones go by UDP (GEN-09)."""
+    scene = set_stage(lambda document: offer(document, "peer", "tcp"))
+    with_tcp = scene.uas("15-large-request-by-tcp/uas.xml", scene.carriers.b, transport="tcp") if taken else None
+    calls = 1 if taken else 2
+    with_udp = scene.uas(
+        "01-basic-call/uas.xml" if taken else "15-large-request-by-tcp/uas.xml", scene.carriers.b, calls=calls
+    )
+    scene.uac("15-large-request-by-tcp/uac.xml", NUMBER_OF_B).expect()
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    with_udp.expect(calls)
+
+    records = scene.border.wait_for_records(2)
+    assert [record["outcome"] for record in records] == ["answered", "answered"]
+    tries = [[attempt["reason"] for attempt in record["attempts"]] for record in records]
+    assert tries == [[None] if taken else ["forward.unreachable", None], [None]]
+    assert all(record["setup_s"] < 1 for record in records)
+    result = "connected" if taken else "connect_failed"
+    assert scene.grown("ibcf_connections_total", peer="carrier_b", transport="tcp", result=result) == 1
+    if with_tcp is not None:
+        with_tcp.expect()
+        assert "Via: SIP/2.0/TCP" in with_tcp.messages()
+        assert "Via: SIP/2.0/TCP" not in with_udp.messages()

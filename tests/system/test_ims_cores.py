@@ -74,7 +74,7 @@ class Chain:
         )
 
 
-@pytest.fixture(params=["udp"])
+@pytest.fixture(params=["udp", "tcp"])
 def transport(request: pytest.FixtureRequest) -> str:
     """Go through the transports between the cores and the border."""
     found: str = request.param

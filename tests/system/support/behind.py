@@ -32,10 +32,10 @@ class Front:
         return "udp" if self.via == "UDP" else "tcp"
 
 
-def callee(scene: Stage, front: Front, *, calls: int, port: int | None = None) -> Sipp:
-    """Start carrier B's core behind *front*."""
+def callee(scene: Stage, front: Front, *, calls: int, port: int | None = None, address: str | None = None) -> Sipp:
+    """Start carrier B's core, or the one at *address*, behind *front*."""
     options = [*PATIENT, *limits(calls, TIMEOUT_S), "-d", "50", *front.options]
-    return scene.play(UAS, options, address=scene.carriers.b.address, port=port, transport=front.transport)
+    return scene.play(UAS, options, address=address or scene.carriers.b.address, port=port, transport=front.transport)
 
 
 def caller(scene: Stage, front: Front, target: str, *, calls: int, rate: int = 25, pause_ms: int = 100) -> Sipp:
