@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ibcf.config.section import Section
-from ibcf.config.values import Grammar, Id, Method, OneOrMany, Size, SizeBytes, Token, Unique, Within
+from ibcf.config.values import (
+    Duration,
+    Grammar,
+    Id,
+    Method,
+    OneOrMany,
+    Size,
+    SizeBytes,
+    Token,
+    Unique,
+    Within,
+    written,
+)
 
 Ioi = Annotated[
     str,
@@ -38,6 +51,27 @@ class AgreementHeaderRules(Section):
     """For messages sent to the peer."""
 
 
+class SessionTimer(Section):
+    """Length of sessions, as a proxy sees to it (RFC 4028 §8): long enough for both ends, short enough for us."""
+
+    expires_max: Annotated[Duration, Within(timedelta(seconds=90), timedelta(days=1))] = timedelta(minutes=30)
+    """A longer Session-Expires is lowered to it; asked for where there is none."""
+    expires_min: Annotated[Duration, Within(timedelta(seconds=90), timedelta(days=1))] = timedelta(seconds=90)
+    """Our Min-SE: a shorter Session-Expires gets 422, or is raised when the caller does not know the timer."""
+
+    @model_validator(mode="after")
+    def check_order(self) -> Self:
+        """Refuse a longest interval below the shortest, and parts of seconds, which no header can say."""
+        if self.expires_max < self.expires_min:
+            longest, shortest = written(self.expires_max), written(self.expires_min)
+            raise ValueError(f"expires_max must not be below expires_min, {shortest} (got {longest})")
+        for name in ("expires_max", "expires_min"):
+            value: timedelta = getattr(self, name)
+            if value % timedelta(seconds=1):
+                raise ValueError(f"{name} must be whole seconds (got {written(value)})")
+        return self
+
+
 class Agreement(Section):
     """What the two operators agreed on; what it does not mention passes unchanged."""
 
@@ -63,3 +97,5 @@ class Agreement(Section):
     """Edits of headers."""
     reason_header: bool = False
     """May our reason stand in a Reason header of responses to this peer?"""
+    session_timer: SessionTimer | None = None
+    """Bounds for the length of sessions (RFC 4028); left to the user agents unless set."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import DomainPattern, Id, Method, NumberPrefix, OneOrMany, Text, Unique
+from ibcf.config.values import DomainPattern, Duration, Id, Method, NumberPrefix, OneOrMany, Text, Unique, Within
 
 Direction = Literal["exit", "entry"]
 Scheme = Literal["sip", "sips", "tel", "urn"]
@@ -75,12 +76,18 @@ class Route(Section):
     """Statuses after which the next target is tried, besides silence and unreachability; 430 and 503 unless set."""
     attempts_max: Annotated[int, Field(ge=1, le=64)] | None = None
     """At most so many targets; 4 unless set."""
+    fork: Literal["serial", "parallel"] | None = None
+    """`serial` tries one peer after the other; `parallel` sends an INVITE to all peers of one priority at once."""
+    time_budget: Annotated[Duration, Within(timedelta(seconds=1), timedelta(minutes=10))] | None = None
+    """No target is tried any more when the request is this old; one that rings goes on ringing."""
+    redirects: Literal["pass", "recurse", "reject"] | None = None
+    """A 3xx goes back (`pass`), its Contacts are tried where the policy routes them, or it becomes a 480."""
 
     @model_validator(mode="after")
     def check_one(self) -> Self:
         """Refuse two actions in one rule, or none, and the settings of another action."""
         if exactly_one(self, "enum", "to", "reject") != "to":
-            for name in ("failover_on", "attempts_max"):
+            for name in ("failover_on", "attempts_max", "fork", "time_budget", "redirects"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} belongs to a rule with `to`")
         return self

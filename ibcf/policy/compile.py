@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibcf.config import Config, Loaded
-    from ibcf.config.agreements import Agreement
+    from ibcf.config.agreements import Agreement, SessionTimer
     from ibcf.config.header_rules import HeaderRule, HeaderRuleSet
     from ibcf.config.limits import Limits
     from ibcf.config.listeners import Listener
@@ -205,7 +205,12 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "received_rules": agreement.header_rules.received,
         "sent_rules": agreement.header_rules.sent,
         "reason_header": agreement.reason_header,
+        "session_timer": None if agreement.session_timer is None else _session_timer(agreement.session_timer),
     }
+
+
+def _session_timer(timer: SessionTimer) -> dict[str, int]:
+    return {"expires_ms_max": milliseconds(timer.expires_max), "expires_ms_min": milliseconds(timer.expires_min)}
 
 
 def _rule_set(rule_set: HeaderRuleSet) -> dict[str, Any]:
@@ -296,6 +301,12 @@ def _route(route: Route) -> dict[str, Any]:
             action["failover_statuses"] = route.failover_on
         if route.attempts_max is not None:
             action["attempts_max"] = route.attempts_max
+        if route.fork is not None:
+            action["fork"] = route.fork
+        if route.time_budget is not None:
+            action["time_budget_ms"] = milliseconds(route.time_budget)
+        if route.redirects is not None:
+            action["redirects"] = route.redirects
     elif route.reject is not None:
         reject = route.reject
         action = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}

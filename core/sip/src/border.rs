@@ -11,6 +11,7 @@ mod watched;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -74,6 +75,8 @@ pub struct Border {
     pub(crate) watched: WatchedTargets,
     pub(crate) contexts: Table<Option<Box<RequestContext>>>,
     pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
+    /// Initial requests that wait for their final response, by what is the same on every path (RFC 3261 §8.2.2.2).
+    pub(crate) arrivals: HashMap<NonZeroU64, SlotId, FixedState>,
     pub(crate) invites: usize,
     /// Contexts without a final response.
     pub(crate) unanswered: usize,
@@ -142,6 +145,7 @@ impl Border {
             watched: WatchedTargets::default(),
             contexts: Table::new(limits.transactions_max.div_ceil(workers)),
             server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
+            arrivals: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             invites: 0,
             unanswered: 0,
             calls: CallTable::new(limits.calls_max.div_ceil(workers), map_seed),

@@ -89,6 +89,12 @@ catalogue! {
         "Max-Forwards is 0", clause: "RFC 3261 §16.3 (3)", advice: "look for a routing loop between the networks" }
     Loop { "screen.loop", 482 "Loop Detected", q850: 25, Upstream,
         "the request came back here unchanged", clause: "RFC 5393 §4.2", advice: "look for routes that point at each other" }
+    Merged { "screen.merged", 482 "Loop Detected", q850: 25, Upstream,
+        "the request is here already, by another path", clause: "RFC 3261 §8.2.2.2", advice: "look for a network that forks to two addresses of this border" }
+    MaxBreadth { "screen.max_breadth", 440 "Max-Breadth Exceeded", q850: 25, Upstream,
+        "Max-Breadth is 0: the networks before forked the request too often", clause: "RFC 5393 §5", advice: "look for forks that feed each other" }
+    SessionInterval { "screen.session_interval", 422 "Session Interval Too Small", q850: 111, Policy,
+        "Session-Expires is shorter than agreed", clause: "RFC 4028 §8.1, PX-60", advice: "none: the caller tries again with our Min-SE" }
     UriScheme { "screen.uri_scheme", 416 "Unsupported URI Scheme", q850: 28, Upstream,
         "the Request-URI is of a scheme that cannot cross", clause: "RFC 3261 §16.3 (2)", advice: "correct the sender" }
     OptionTag { "screen.option_tag", 420 "Bad Extension", q850: 29, Policy,
@@ -137,6 +143,8 @@ catalogue! {
     Blocked { "forward.blocked", 500 "Server Internal Error", q850: 42, Downstream,
         "every target that is left asked by 503 with Retry-After to be left alone", clause: "RFC 3261 §21.5.4, LOC-33",
         advice: "ask the peer about its overload; peers[].health.retry_after_max bounds how long it is heeded" }
+    RedirectRefused { "forward.redirect_refused", 480 "Temporarily Unavailable", q850: 23, Policy,
+        "the called side sent the caller elsewhere, which the route does not allow", clause: "PX-23", advice: "see routes[].redirects" }
     AllTargetsFailed { "forward.all_targets_failed", 500 "Server Internal Error", q850: 41, Downstream,
         "every target answered with a failure that must not be passed on as it is", clause: "RFC 3261 §16.7 (6)", advice: "see the attempts in the CDR" }
     SessionExpired { "forward.session_expired", 408 "Request Timeout", q850: 102, Downstream,

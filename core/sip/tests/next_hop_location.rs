@@ -240,3 +240,45 @@ fn inside_a_dialog_a_name_leads_where_it_was_found_to_lead() {
     assert_eq!(only(&sent, "ACK").to, D1.parse().unwrap());
     assert!(world.questions.is_empty());
 }
+
+#[test]
+fn a_fork_asks_where_before_anybody_rings_and_stands_with_those_that_are_found() {
+    for (servers, expected) in [(&[D1, D2][..], vec![D1, C]), (&[], vec![C])] {
+        let mut policy = anywhere();
+        policy["routes"][5]["action"] = json!({"kind": "route", "fork": "parallel",
+            "to": [{"peer": "anywhere", "priority": 1}, {"peer": "carrier_c", "priority": 1}]});
+        let mut world = World::with(&policy);
+        let sent = invite(&mut world, "sip:bob@d.example", "f1");
+        assert_eq!(sent.len(), 1, "100, and a question");
+        let sent = world.answer_where(servers, 60_000);
+        let mut invites: Vec<_> = sent.iter().filter(|sent| sent.start().starts_with("INVITE")).collect();
+        invites.sort_by_key(|sent| sent.to);
+        let to: Vec<_> = invites.iter().map(|sent| sent.to.to_string()).collect();
+        assert_eq!(to, expected);
+        let c = (*invites.last().unwrap()).clone();
+        only(&world.receive(C, &respond(&c, "180 Ringing", "tc", &[])), "SIP/2.0 180");
+        if !servers.is_empty() {
+            let sent = world.receive(D1, &respond(invites[0], "503 Service Unavailable", "td", &[]));
+            let second =
+                sent.iter().find(|sent| sent.start().starts_with("INVITE")).expect("its other server");
+            assert_eq!(second.to, D2.parse().unwrap());
+            world.receive(D2, &respond(second, "486 Busy Here", "td", &[]));
+        }
+        only(&world.receive(C, &respond(&c, "486 Busy Here", "tc", &[])), "SIP/2.0 486");
+        world.receive(A, &request("ACK", "sip:bob@d.example", "f1", 1, "x", &[], ""));
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_call_cancelled_while_a_fork_asks_where_rings_nobody() {
+    let mut policy = anywhere();
+    policy["routes"][5]["action"]["fork"] = json!("parallel");
+    let mut world = World::with(&policy);
+    invite(&mut world, "sip:bob@d.example", "f2");
+    let sent = world.receive(A, &request("CANCEL", "sip:bob@d.example", "f2", 1, "", &[], ""));
+    only(&sent, "SIP/2.0 487");
+    assert!(world.answer_where(&[D1], 60_000).is_empty());
+    world.receive(A, &request("ACK", "sip:bob@d.example", "f2", 1, "x", &[], ""));
+    world.assert_quiet();
+}

@@ -37,13 +37,14 @@ fn silence_is_answered_with_silence_after_a_late_100() {
     assert!(world.receive(A, &text).is_empty(), "a retransmission before 100 is absorbed");
     let sent = world.advance(3_600);
     assert_eq!(sent.iter().filter(|sent| sent.start() == "SIP/2.0 100 Trying").count(), 1);
-    let sent = world.advance(64_200);
-    assert!(sent.iter().all(|sent| !sent.start().starts_with("SIP/2.0 408")), "never a 408 (RFC 4320 §4.2)");
+    let sent = world.advance(28_500);
     assert!(
-        sent.iter().all(|sent| sent.to != C.parse().unwrap()),
-        "whoever asked has given up: there is no time for the next target (LOC-35)"
+        sent.iter().all(|sent| sent.to == B.parse().unwrap()),
+        "nobody waits for the next target (LOC-35)"
     );
-    assert_eq!(world.records().len(), 1);
+    assert_eq!(world.records().len(), 1, "whoever asked gave up now");
+    let sent = world.advance(64_200);
+    assert!(sent.is_empty(), "never a 408 (RFC 4320 §4.2)");
     assert_eq!(world.records()[0].reason, Some("forward.timeout"));
     world.assert_quiet();
 }
@@ -78,6 +79,29 @@ fn an_options_for_the_border_is_answered_by_it() {
 }
 
 #[test]
+fn an_options_for_the_border_may_be_at_its_last_hop_and_others_may_not() {
+    let mut world = World::new();
+    let last_hop = |uri: &str, call: &str| {
+        request("OPTIONS", uri, call, 1, "", &[], "").replace("Max-Forwards: 70", "Max-Forwards: 0")
+    };
+    only(&world.receive(A, &last_hop("sip:192.0.2.1:5060", "h1")), "SIP/2.0 200");
+    only(&world.receive(A, &last_hop("sip:bob@b.example", "h2")), "SIP/2.0 483");
+    let message = request("MESSAGE", "sip:192.0.2.1:5060", "h3", 1, "", &[], "x");
+    only(&world.receive(A, &message.replace("Max-Forwards: 70", "Max-Forwards: 0")), "SIP/2.0 483");
+}
+
+#[test]
+fn a_late_100_says_how_late_it_is() {
+    let mut world = World::new();
+    world.receive(A, &request("MESSAGE", "sip:bob@b.example", "d1", 1, "", &["Timestamp: 54"], "x"));
+    let sent = world.advance(3_600);
+    let trying = sent.iter().find(|sent| sent.start() == "SIP/2.0 100 Trying").expect("the late 100");
+    assert_eq!(trying.header("Timestamp"), "54 3.5", "RFC 3261 §8.2.6.1");
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "d2", 1, "", &["Timestamp: 55"], ""));
+    assert_eq!(only(&sent, "SIP/2.0 100").header("Timestamp"), "55", "no delay to speak of");
+}
+
+#[test]
 fn a_provisional_response_to_a_non_invite_goes_one_hop() {
     let mut world = World::new();
     let sent = world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m5", 1, "", &[], "hello"));
@@ -105,11 +129,33 @@ fn a_subscription_is_record_routed_and_its_notify_comes_back_by_token() {
     assert_eq!(only(&sent, "NOTIFY").to, A.parse().unwrap());
 }
 
+/// The next target is tried after four seconds of silence.
+fn impatient() -> serde_json::Value {
+    let mut policy = policy();
+    policy["timers"] = serde_json::json!({"first_response_ms": 4_000});
+    policy
+}
+
+#[test]
+fn a_target_that_is_tried_late_has_no_longer_than_whoever_asked() {
+    let mut policy = impatient();
+    policy["timers"]["first_response_ms"] = serde_json::json!(20_000);
+    let mut world = World::with(&policy);
+    world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m7", 1, "", &[], "hello"));
+    let sent = world.advance(20_100);
+    let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the second target").clone();
+    world.receive(C, &respond(&second, "100 Trying", "", &[]));
+    assert!(world.records().is_empty());
+    world.advance(12_000);
+    assert_eq!(world.records().len(), 1, "64 × T1 of the caller are over");
+    let late = world.receive(C, &respond(&second, "200 OK", "tc", &[]));
+    assert!(late.is_empty(), "a late response is discarded (RFC 4320 §4.2)");
+    world.assert_quiet();
+}
+
 #[test]
 fn an_answer_of_the_second_target_counts_more_than_the_silence_of_the_first() {
-    let mut patient = policy();
-    patient["timers"] = serde_json::json!({"first_response_ms": 4_000});
-    let mut world = World::with(&patient);
+    let mut world = World::with(&impatient());
     world.receive(A, &request("MESSAGE", "sip:bob@b.example", "m6", 1, "", &[], "hello"));
     let sent = world.advance(4_100);
     let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the second target").clone();

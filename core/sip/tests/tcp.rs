@@ -191,6 +191,35 @@ fn the_fallback_costs_no_attempt() {
 }
 
 #[test]
+fn a_branch_of_a_fork_falls_back_with_its_place_and_its_part_in_the_fork() {
+    let mut policy = streams("udp");
+    policy["peers"][1]["limits"] = json!({"calls_max": 1});
+    policy["routes"][2]["action"] = json!({"kind": "route", "fork": "parallel",
+        "to": [{"peer": "carrier_b", "priority": 1}, {"peer": "carrier_c", "priority": 1}]});
+    let mut world = World::with(&policy);
+    let towards = |sent: &[Sent], to: &str| {
+        let invites = sent.iter().filter(|sent| sent.start().starts_with("INVITE"));
+        invites.filter(|sent| sent.to == to.parse().unwrap()).cloned().collect::<Vec<_>>()
+    };
+    let sent = world.receive(A, &invite("c1", &long_body()));
+    let (by_tcp, at_c) = (towards(&sent, B), towards(&sent, C));
+    let sent = unreachable(&mut world, &by_tcp[0]);
+    let by_udp = towards(&sent, B);
+    assert_eq!((by_udp.len(), by_udp[0].listener), (1, PEER));
+    let sent = world.receive(A, &invite("c2", ""));
+    assert!(towards(&sent, B).is_empty(), "the one place with B is taken");
+    world.receive(C, &respond(&towards(&sent, C)[0], "486 Busy Here", "tc", &[]));
+    let sent = world.receive(B, &respond(&by_udp[0], "486 Busy Here", "tb", &[]));
+    assert_eq!(sent.len(), 1, "C is still asked");
+    let over = connection(PEER_TCP, C, 3);
+    only(&receive_over(&mut world, over, &respond(&at_c[0], "486 Busy Here", "tc", &[])), "SIP/2.0 486");
+    for call in ["c1", "c2"] {
+        world.receive(A, &request("ACK", "sip:bob@b.example", call, 1, "x", &[], ""));
+    }
+    world.assert_quiet();
+}
+
+#[test]
 fn a_long_request_stays_a_datagram_where_nothing_else_is_agreed() {
     let no_listener = {
         let mut policy = streams("udp");

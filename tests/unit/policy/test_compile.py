@@ -93,9 +93,10 @@ routes:
   - {id: look_up, match: {direction: exit, scheme: [tel, sip], number_prefix: "+44"}, enum: numbers}
   - {id: no, match: {enum: failed, peer: carrier_a, method: INVITE}, reject: {reason: decide.forbidden, status: 603}}
   - {id: b, match: {domain: "*.b.test"}, to: [{peer: carrier_b, weight: 3}], failover_on: [503, 500], attempts_max: 2}
+  - {id: c, match: {method: INVITE}, to: [{peer: carrier_b}], fork: parallel, time_budget: 20s, redirects: recurse}
   - {id: all, to: [{peer: carrier_b, priority: 2}]}
 """
-    look_up, no, b, everything = document(loaded(routes=routes).config)["routes"]
+    look_up, no, b, c, everything = document(loaded(routes=routes).config)["routes"]
     assert look_up["action"] == {"kind": "enum", "service": "numbers"}
     assert look_up["condition"]["direction"] == "exit"
     assert look_up["condition"]["schemes"] == ("tel", "sip")
@@ -104,7 +105,21 @@ routes:
     assert (no["condition"]["enum_outcomes"], no["condition"]["peers"]) == (("failed",), ("carrier_a",))
     assert b["action"]["failover_statuses"] == (503, 500)
     assert b["action"]["to"] == [{"peer": "carrier_b", "priority": 0, "weight": 3}]
+    assert (c["action"]["fork"], c["action"]["redirects"]) == ("parallel", "recurse")
+    assert c["action"]["time_budget_ms"] == 20_000
     assert set(everything["action"]) == {"kind", "to"}
+
+
+def test_a_session_timer_is_agreed_or_left_to_the_user_agents() -> None:
+    """The bounds of a session are milliseconds in the document; an agreement without them has none."""
+    agreements = """\
+agreements:
+  - {id: own, trusted: true, methods: [INVITE], session_timer: {expires_max: 1h}}
+  - {id: with_b, trusted: true, methods: [INVITE]}
+"""
+    own, with_b = document(loaded(agreements=agreements, header_rules="header_rules: []\n").config)["agreements"]
+    assert own["session_timer"] == {"expires_ms_max": 3_600_000, "expires_ms_min": 90_000}
+    assert with_b["session_timer"] is None
 
 
 @pytest.mark.parametrize(

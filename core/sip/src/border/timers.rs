@@ -30,10 +30,12 @@ pub(crate) enum TimerKey {
     Server(SlotId, Timer),
     Branch(SlotId, u8, Timer),
     Cancel(SlotId, u8, Timer),
-    /// Timer C of the context (RFC 3261 §16.6 (11)).
-    RingingTooLong(SlotId),
+    /// Timer C of a branch (RFC 3261 §16.6 (11)).
+    RingingTooLong(SlotId, u8),
     /// A cancelled INVITE whose final response does not come (RFC 3261 §9.1: 64 × T1).
     CancelUnanswered(SlotId),
+    /// The same for one branch of several, of which another one was taken.
+    BranchUnanswered(SlotId, u8),
     /// The id of a question, as two halves: with whole 64 bits each timer would take a third more.
     Question(SlotId),
     /// A call to look at: session expired, or too long.
@@ -65,7 +67,8 @@ impl Border {
                 TimerKey::Server(id, _)
                 | TimerKey::Branch(id, ..)
                 | TimerKey::Cancel(id, ..)
-                | TimerKey::RingingTooLong(id)
+                | TimerKey::RingingTooLong(id, _)
+                | TimerKey::BranchUnanswered(id, _)
                 | TimerKey::CancelUnanswered(id) => {
                     self.with_context(id, scope, |border, context, scope| {
                         border.on_context_timer(id, context, key, scope);
@@ -85,7 +88,10 @@ impl Border {
         let Some(mut context) = self.contexts.get_mut(id).and_then(Option::take) else { return false };
         let was_unanswered = context.final_status.is_none();
         work(self, &mut context, scope);
-        self.unanswered -= usize::from(was_unanswered && context.final_status.is_some());
+        if was_unanswered && context.final_status.is_some() {
+            self.unanswered -= 1;
+            self.forget_arrival(&mut context);
+        }
         if context.is_finished() {
             self.forget(id, &context);
         } else if let Some(slot) = self.contexts.get_mut(id) {
@@ -111,7 +117,8 @@ impl Border {
             TimerKey::Server(_, timer) => self.on_server_timer(id, context, timer, scope),
             TimerKey::Branch(_, number, timer) => self.on_branch_timer(id, context, number, timer, scope),
             TimerKey::Cancel(_, number, timer) => self.on_cancel_timer(id, context, number, timer, scope),
-            TimerKey::RingingTooLong(_) => self.on_timer_c(id, context, scope),
+            TimerKey::RingingTooLong(_, number) => self.on_timer_c(id, context, number, scope),
+            TimerKey::BranchUnanswered(_, number) => self.on_branch_unanswered(id, context, number, scope),
             TimerKey::CancelUnanswered(_) => self.on_cancel_unanswered(id, context, scope),
             TimerKey::Question(_) | TimerKey::Call(_) => {}
         }
@@ -145,7 +152,8 @@ impl Border {
         timer: Timer,
         scope: &mut Scope<'_>,
     ) {
-        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        let branch = context.branches.get_mut(usize::from(number));
+        let Some(branch) = branch.filter(|branch| !branch.is_abandoned) else { return };
         let mut arm = Arm {
             wheel: &mut self.wheel,
             now: scope.now.time,

@@ -5,13 +5,15 @@
 //! rules with neither are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
 //! says why it was skipped; both ways come to the same verdict (a test compares them).
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::conditions::{Compiled, Looked, Tables};
 use crate::input::EnumOutcome;
 use crate::message::Method;
 use crate::reason::Reason;
-use crate::snapshot::document::{self, Direction, RouteAction};
+use crate::snapshot::document::{self, Direction, Fork, Redirects, RouteAction};
 use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
 use crate::trace::{Stage, Step, Trace};
 
@@ -39,7 +41,7 @@ enum Action {
 }
 
 /// The peers of a route, and when to go from one target to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteChoice {
     /// Peer, priority (lower first), weight among those of equal priority.
     pub peers: Vec<(PeerIndex, u16, u16)>,
@@ -47,6 +49,12 @@ pub struct RouteChoice {
     pub failover_statuses: Vec<u16>,
     /// At most so many targets are tried.
     pub attempts_max: u8,
+    /// One peer after the other, or all of one priority at once.
+    pub fork: Fork,
+    /// How old a request may be when a target is tried.
+    pub time_budget: Option<Duration>,
+    /// What becomes of a 3xx.
+    pub redirects: Redirects,
 }
 
 /// What conditions look at.
@@ -258,12 +266,15 @@ fn compile_action(at: usize, action: &RouteAction, names: &Names) -> Result<Acti
         RouteAction::Enum { service } => {
             Names::find(&names.enums, service, "enum service", &place("service")).map(Action::Lookup)
         }
-        RouteAction::Route { to, failover_statuses, attempts_max } => {
+        RouteAction::Route { to, failover_statuses, attempts_max, fork, time_budget_ms, redirects } => {
             if to.is_empty() {
                 return Err(SnapshotError::value(place("to"), "names no peer"));
             }
             if *attempts_max == 0 {
                 return Err(SnapshotError::value(place("attempts_max"), "at least 1"));
+            }
+            if *time_budget_ms == Some(0) {
+                return Err(SnapshotError::value(place("time_budget_ms"), "more than 0"));
             }
             if let Some(status) = failover_statuses.iter().find(|status| !(300..700).contains(*status)) {
                 return Err(SnapshotError::value(
@@ -280,6 +291,9 @@ fn compile_action(at: usize, action: &RouteAction, names: &Names) -> Result<Acti
                 peers,
                 failover_statuses: failover_statuses.clone(),
                 attempts_max: *attempts_max,
+                fork: *fork,
+                time_budget: time_budget_ms.map(Duration::from_millis),
+                redirects: *redirects,
             }))
         }
         RouteAction::Reject { reason, status, phrase } => {

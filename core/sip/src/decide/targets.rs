@@ -27,6 +27,16 @@ pub enum Planned {
     Locate(PeerIndex),
 }
 
+impl Planned {
+    /// Whose step it is.
+    pub const fn peer(&self) -> PeerIndex {
+        match self {
+            Self::Target(target) => target.peer,
+            Self::Locate(peer) => *peer,
+        }
+    }
+}
+
 /// Fills *out* with every target of *choice* in the order in which they are to be tried.
 ///
 /// It does not stop at `attempts_max`: the caller counts attempts, since a target may be passed over (a peer at its
@@ -177,8 +187,8 @@ mod tests {
         };
         let choice = RouteChoice {
             peers: vec![(PeerIndex(0), 0, 1), (PeerIndex(1), 1, 1), (PeerIndex(2), 2, 1)],
-            failover_statuses: Vec::new(),
             attempts_max: 1,
+            ..RouteChoice::default()
         };
         let mut out = SmallVec::new();
         let standing = |peer: PeerIndex| (peer.0 != 1).then(|| vec![place("standing", 1)].into());
@@ -203,7 +213,7 @@ mod tests {
         });
         let snapshot = Snapshot::load(document.to_string().as_bytes()).expect("a good snapshot");
         let peers = vec![(PeerIndex(2), 2, 1), (PeerIndex(0), 1, 1), (PeerIndex(1), 0, 1)];
-        let choice = RouteChoice { peers, failover_statuses: Vec::new(), attempts_max: 1 };
+        let choice = RouteChoice { peers, attempts_max: 1, ..RouteChoice::default() };
         let mut out = SmallVec::new();
         for _ in 0..2 {
             target_set(&choice, |peer| Some(Arc::clone(&snapshot.peer(peer).targets)), 7, &mut out);
@@ -236,7 +246,7 @@ mod tests {
             target("d4", "192.0.2.4:5060", 4, None),
         ]);
         let choice =
-            RouteChoice { peers: vec![(PeerIndex(0), 0, 1)], failover_statuses: Vec::new(), attempts_max: 9 };
+            RouteChoice { peers: vec![(PeerIndex(0), 0, 1)], attempts_max: 9, ..RouteChoice::default() };
         let mut orders = std::collections::BTreeSet::new();
         for hash in hashes(100) {
             let mut out = SmallVec::new();

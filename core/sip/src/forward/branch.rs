@@ -1,9 +1,11 @@
 //! A branch: the request rewritten for one target, sent, and watched (RFC 3261 §16.6).
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::border::{Arm, Border, BranchId, Generation, Scope, TimerKey};
+use crate::decide::Target;
 use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, RequestLine};
 use crate::parse;
@@ -16,7 +18,8 @@ use crate::trace::Stage;
 use crate::transaction::{InviteClientTransaction, NonInviteClientTransaction, SlotId};
 
 use super::decision::next_candidate;
-use super::next_hop::{self, Next};
+use super::next_hop::Next;
+use super::places::DownstreamPlace;
 use super::stream::stream_instead;
 use super::{Branch, Client, RequestContext, Tried};
 
@@ -31,9 +34,19 @@ pub(super) struct Crossing<'a> {
     pub(super) own_routes: usize,
     pub(super) request_uri: Option<&'a [u8]>,
     pub(super) is_initial: bool,
+    /// `Max-Breadth` of a branch that is not alone (RFC 5393 §5).
+    pub(super) breadth: Option<u32>,
     /// The ICID of an earlier branch: a call keeps its one when the next target is tried (CH-01).
     pub(super) icid: Option<&'a str>,
     pub(super) branch: BranchId,
+}
+
+/// What came of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    Sent,
+    /// Its peer carries as many calls as agreed.
+    Full,
 }
 
 /// What the record has to know of the request as it left.
@@ -43,6 +56,7 @@ pub(super) struct Written {
     orig_ioi_received: Option<String>,
     orig_ioi: Option<String>,
     request_uri: String,
+    session_s: Option<NonZeroU32>,
 }
 
 impl Border {
@@ -54,49 +68,29 @@ impl Border {
         message: Option<&Message<'_>>,
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
-        let generation = Arc::clone(&context.generation);
         let mut is_full = false;
-        // The number of a branch is one byte of what its responses are found by.
-        while context.decision.attempts_left > 0 && context.branches.len() < usize::from(u8::MAX) {
-            let target = match self.next_target(id, context, scope) {
-                Next::Target(target) => target,
-                Next::Parked => return Ok(()),
-                Next::Nothing => break,
-            };
-            let peer = generation.snapshot.peer(target.peer);
-            let has_place = context.places.as_mut().is_none_or(|places| {
-                places.move_to(generation.statistics(target.peer), peer.limits.calls_max)
-            });
-            if !has_place {
-                is_full = true;
-                scope.step(
-                    Stage::Decide,
-                    Some(&peer.id),
-                    "full",
-                    || "as many calls as agreed".to_owned(),
-                    None,
-                );
-                continue;
+        if context.decision.forking.is_some() {
+            if self.fork_next(id, context, message, &mut is_full, scope) {
+                return Ok(());
             }
-            context.decision.attempts_left -= 1;
-            context.facts.peer_out = Some(target.peer);
-            context.facts.attempts.push(Tried {
-                peer: target.peer,
-                place: Arc::clone(&target.place),
-                status: None,
-                phrase: None,
-                reason: None,
-            });
-            let hop = Flow {
-                listener: target.place.listener,
-                remote: target.place.address,
-                connection: None,
-                peer: Some(rewrite::peer_tag(&peer.id)),
-            };
-            self.start_branch(id, context, message, target.peer, hop, scope);
+        } else {
+            loop {
+                let target = match self.next_serial_target(id, context, scope) {
+                    Next::Target(target) => target,
+                    Next::Parked => return Ok(()),
+                    Next::Nothing => break,
+                };
+                match self.try_target(id, context, message, &target, scope) {
+                    Sending::Sent => return Ok(()),
+                    Sending::Full => is_full = true,
+                }
+            }
+        }
+        if self.follow_next(id, context, message, scope) {
             return Ok(());
         }
-        if next_candidate(context, scope) {
+        self.give_back_redirect(context);
+        if !context.is_out_of_time(scope) && next_candidate(context, scope) {
             return self.decide(id, context, message, scope);
         }
         if context.best.is_some() {
@@ -107,9 +101,56 @@ impl Border {
             () if is_full => Reason::PeerCapacity,
             () if context.decision.is_blocked => Reason::Blocked,
             () if context.decision.is_unlocated => Reason::LocationFailed,
+            // A request other than INVITE never gets a 408 (RFC 4320 §4.2).
+            () if context.is_out_of_time(scope) && context.is_invite() => Reason::Timeout,
             () => Reason::Unreachable,
         };
         Err(Rejection::new(reason))
+    }
+
+    /// Sends the request to *target*, unless the agreement gives no place for it.
+    pub(super) fn try_target(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: Option<&Message<'_>>,
+        target: &Target,
+        scope: &mut Scope<'_>,
+    ) -> Sending {
+        let generation = Arc::clone(&context.generation);
+        let peer = generation.snapshot.peer(target.peer);
+        let mut place = None;
+        if context.place.is_some() {
+            place = DownstreamPlace::take(generation.statistics(target.peer), peer.limits.calls_max);
+            if place.is_none() {
+                let detail = || "as many calls as agreed".to_owned();
+                scope.step(Stage::Decide, Some(&peer.id), "full", detail, None);
+                return Sending::Full;
+            }
+        }
+        context.decision.attempts_left -= 1;
+        context.facts.peer_out = Some(target.peer);
+        context.facts.attempts.push(Tried {
+            peer: target.peer,
+            place: Arc::clone(&target.place),
+            status: None,
+            phrase: None,
+            reason: None,
+        });
+        if let Some(following) = &mut context.decision.following {
+            following.sent();
+        }
+        let hop = Flow {
+            listener: target.place.listener,
+            remote: target.place.address,
+            connection: None,
+            peer: Some(rewrite::peer_tag(&peer.id)),
+        };
+        self.start_branch(id, context, message, target.peer, hop, scope);
+        if let Some(branch) = context.branches.last_mut() {
+            branch.place = place;
+        }
+        Sending::Sent
     }
 
     pub(super) fn start_branch(
@@ -136,9 +177,8 @@ impl Border {
         context.facts.request_uri_out = Some(written.request_uri);
         let timers = context.generation.snapshot.peer(peer).timers;
         let mut timers = if context.is_initial { timers } else { timers.without_failover() };
-        if !context.is_invite() {
-            timers.first_response = timers.first_response.min(next_hop::time_left(context, scope));
-        }
+        let left = context.time_left(scope);
+        timers.first_response = left.map_or(timers.first_response, |left| timers.first_response.min(left));
         let reliable = context.generation.snapshot.transport(hop.listener).is_reliable();
         let mut arm = Arm {
             wheel: &mut self.wheel,
@@ -148,11 +188,11 @@ impl Border {
         let client = if context.is_invite() {
             Client::Invite(InviteClientTransaction::new(timers, reliable, &mut arm))
         } else {
-            Client::NonInvite(NonInviteClientTransaction::new(timers, reliable, &mut arm))
+            let mut machine = NonInviteClientTransaction::new(timers, reliable, &mut arm);
+            // The caller waits no longer than that, and its answer may not come later (RFC 4321 §4, LOC-35).
+            machine.bound_patience(left.map(|left| left.saturating_sub(timers.first_response)));
+            Client::NonInvite(machine)
         };
-        if context.is_invite() {
-            self.restart_timer_c(id, context, scope);
-        }
         scope.step(
             Stage::Forward,
             Some(&context.generation.snapshot.peer(peer).id),
@@ -171,7 +211,14 @@ impl Border {
             cancel: None,
             has_final: false,
             is_abandoned: false,
+            has_rung_out: false,
+            timer_c_at: None,
+            place: None,
+            session_s: written.session_s,
         });
+        if context.is_invite() {
+            self.restart_timer_c(id, context, number, scope);
+        }
     }
 
     /// Writes the request for a target from *message*, or else from what is kept of it.
@@ -219,7 +266,8 @@ impl Border {
             listener_in: context.arrival.flow.listener,
             listener_out,
             own_routes,
-            request_uri: context.decision.candidate_uri().map(str::as_bytes),
+            request_uri: context.decision.request_uri(),
+            breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
             is_initial: context.is_initial,
             icid: context.facts.icid.as_deref(),
             branch: BranchId::new(&self.hasher, id, context.branches.len() as u8, loop_hash),
@@ -273,6 +321,16 @@ impl Border {
         }
         let hops = message.max_forwards().ok().flatten().map_or(70, |hops| hops.saturating_sub(1));
         draft.set_max_forwards(hops);
+        if let Some(breadth) = crossing.breadth {
+            draft.set(HeaderId::MaxBreadth, breadth.to_string().as_bytes());
+        }
+        let timer = rewrite::session_bounds(from.session_timer, to.session_timer);
+        written.session_s =
+            timer.and_then(|timer| rewrite::bound_session(&mut draft, request.method, timer, trace));
+        // In an initial request the Route behind ours is whatever the sender likes, and all screening was of the Request-URI.
+        if !crossing.is_initial {
+            rewrite::face_strict_router(&mut draft, trace);
+        }
         if crossing.is_initial && forms_dialog(request.method) {
             self.record_route(&mut draft, message, crossing, scope);
         }

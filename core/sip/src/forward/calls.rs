@@ -10,15 +10,16 @@ use crate::border::{Border, Generation, Scope, TimerKey, WATCH};
 use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
 use crate::message::{HeaderId, Message, NameAddr};
 use crate::reason::Reason;
+use crate::rewrite::{granted_interval, is_session_refresh};
 use crate::screen::Rejection;
 use crate::snapshot::{Direction, PeerIndex};
 use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::transaction::{SlotId, Table};
 
+use super::RequestContext;
 use super::kept::KeptRecord;
-use super::response::session_interval;
-use super::{CallPlaces, RequestContext};
+use super::places::{DownstreamPlace, UpstreamPlace};
 
 /// After a session expired, how long the refresh may still be on its way.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
@@ -52,7 +53,7 @@ pub(crate) struct Call {
     /// When the timer that looks at it fires.
     watched: Time,
     answered: Time,
-    _places: Option<CallPlaces>,
+    _places: (Option<UpstreamPlace>, Option<DownstreamPlace>),
 }
 
 impl CallTable {
@@ -135,18 +136,23 @@ impl Border {
     pub(super) fn answered(
         &mut self,
         context: &mut RequestContext,
+        number: usize,
         response: &Message<'_>,
         scope: &mut Scope<'_>,
     ) {
         let dialog = self.dialog_key(response);
+        let Some(branch) = context.branches.get_mut(number) else { return };
         if context.dialogs.contains(&dialog) {
             return;
         }
+        context.facts.peer_out = Some(branch.peer);
+        let place = branch.place.take();
+        let interval = granted_interval(response, branch.session_s);
         context.dialogs.push(dialog);
         let status = response.status().map_or(200, |line| line.code);
         let mut record = self.make_record(context, status, None, Outcome::Answered, scope);
         record.answer_ms = Some(scope.now.unix_ms);
-        let expires = scope.now.time + self.life(&context.generation, response);
+        let expires = scope.now.time + life(&context.generation, interval);
         self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);
         if self.calls.calls.is_full() {
             // Only emergency calls come this far (`admit`): routing goes on without the table, and the record is written now.
@@ -164,7 +170,7 @@ impl Border {
             expires,
             watched: expires,
             answered: scope.now.time,
-            _places: context.places.take(),
+            _places: (context.place.take(), place),
         };
         let watched = call.watch(scope.now.time);
         if let Some(id) = self.calls.insert(call) {
@@ -172,18 +178,21 @@ impl Border {
         }
     }
 
-    /// A 2xx to a request inside a dialog may move the end of the session (RFC 4028 §7.2).
+    /// A 2xx to a request inside a dialog moves the end of the session, or takes it away when it grants no interval any
+    /// more (RFC 4028 §7.2).
     pub(super) fn refresh_call(
         &mut self,
         context: &RequestContext,
+        number: usize,
         response: &Message<'_>,
         scope: &Scope<'_>,
     ) {
-        if context.is_initial || session_interval(response).is_none() {
+        if context.is_initial || !is_session_refresh(context.method()) {
             return;
         }
+        let asked = context.branches.get(number).and_then(|branch| branch.session_s);
         let dialog = self.dialog_key(response);
-        let life = self.life(&context.generation, response);
+        let life = life(&context.generation, granted_interval(response, asked));
         for id in self.calls.of(dialog).collect::<SmallVec<[SlotId; 2]>>() {
             let Some(call) = self.calls.calls.get_mut(id) else { continue };
             call.expires = scope.now.time + life;
@@ -193,13 +202,6 @@ impl Border {
                 self.wheel.arm(call.expires, TimerKey::Call(id));
             }
         }
-    }
-
-    #[allow(clippy::unused_self)] // reads as one of the border's rules
-    fn life(&self, generation: &Generation, response: &Message<'_>) -> std::time::Duration {
-        let longest = std::time::Duration::from_millis(generation.snapshot.limits.call_duration_ms_max);
-        // The interval is the far side's word: it may be any number that 64 bits hold.
-        session_interval(response).map_or(longest, |interval| interval.saturating_add(GRACE).min(longest))
     }
 
     /// A BYE passed: the call ends here, not when the BYE is answered (TS 32.260 §5.2.1). Crossing BYEs end it once (CH-13).
@@ -286,4 +288,11 @@ impl Border {
         let [low, high] = &tags;
         self.hasher.hash128(&[b"dialog", message.call_id().unwrap_or_default(), low, high]) as DialogKey
     }
+}
+
+/// How long a call is up at most: to the end of its session, or as long as any call.
+fn life(generation: &Generation, interval: Option<std::time::Duration>) -> std::time::Duration {
+    let longest = std::time::Duration::from_millis(generation.snapshot.limits.call_duration_ms_max);
+    // The interval is the far side's word: it may be any number that 64 bits hold.
+    interval.map_or(longest, |interval| interval.saturating_add(GRACE).min(longest))
 }

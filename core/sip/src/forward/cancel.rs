@@ -12,6 +12,9 @@ use crate::transaction::{NonInviteClientTransaction, ServerKey, SlotId};
 
 use super::{CancelBranch, Cancelled, RequestContext};
 
+/// What the branches hear that are called off because another one was answered.
+const ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
+
 impl Border {
     /// A CANCEL needs no transaction of its own on this side: the same CANCEL gets the same answer again.
     pub(crate) fn on_cancel(
@@ -75,7 +78,13 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let generation = std::sync::Arc::clone(&context.generation);
-        let reason = context.cancelled.as_ref().and_then(|cancelled| cancelled.header.as_deref());
+        let (is_called_off, is_answered) =
+            (context.cancelled.is_some(), context.final_status.is_some_and(|status| status < 300));
+        let reason = match &context.cancelled {
+            Some(cancelled) => cancelled.header.as_deref(),
+            // So that the phone that lost does not show a call missed (RFC 3326 §3.1).
+            None => is_answered.then_some(ELSEWHERE),
+        };
         let Some(branch) = context.branches.get_mut(number) else { return };
         if branch.cancel.is_some() || branch.has_final {
             return;
@@ -97,6 +106,27 @@ impl Border {
         scope.out.send(branch.hop, &sent);
         self.shard_in(&generation, branch.peer).request(Way::Sent, Method::Cancel);
         branch.cancel = Some(Box::new(CancelBranch { client, sent: sent.into_boxed_slice() }));
+        if !is_called_off {
+            self.wheel.arm(
+                scope.now.time + timers.transaction_life(),
+                TimerKey::BranchUnanswered(id, number as u8),
+            );
+        }
+    }
+
+    /// No final response after the CANCEL of one branch (RFC 3261 §9.1): it counts as over, the others go on.
+    pub(crate) fn on_branch_unanswered(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        scope: &mut Scope<'_>,
+    ) {
+        let branch = context.branches.get_mut(usize::from(number));
+        let Some(branch) = branch.filter(|branch| !branch.has_final) else { return };
+        branch.is_abandoned = true;
+        let reason = if branch.has_rung_out { Reason::TimerC } else { Reason::Timeout };
+        self.on_branch_failed(id, context, number, reason, scope);
     }
 
     pub(super) fn on_cancel_response(
@@ -130,7 +160,7 @@ impl Border {
         }
     }
 
-    /// One branch won: the others are called off (RFC 3261 §16.7 (10)).
+    /// One branch won, or one refused for all: the others are called off (RFC 3261 §16.7 (10)).
     pub(super) fn cancel_others(
         &mut self,
         id: SlotId,
@@ -139,6 +169,7 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         for number in 0..context.branches.len() {
+            // One without a provisional response is called off when that comes (`on_provisional`).
             if number != winner && context.is_invite() && context.branches[number].client.has_provisional() {
                 self.send_cancel(id, context, number, scope);
             }

@@ -1,23 +1,29 @@
 //! What is kept of a request from its arrival to its end: the server transaction, the decision, the branches.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrayvec::ArrayString;
 use smallvec::SmallVec;
 
-use crate::border::Generation;
-use crate::decide::{CachedAnswer, Planned};
+use crate::border::{Generation, Scope};
+use crate::decide::{CachedAnswer, Planned, RouteChoice};
 use crate::flow::Flow;
 use crate::input::EnumOutcome;
 use crate::message::Method;
 use crate::reason::Reason;
 use crate::snapshot::{Direction, EnumIndex, PeerIndex};
-use crate::statistics::PeerStatistics;
 use crate::time::Time;
+use crate::trace::Stage;
 use crate::transaction::{
     InviteClientTransaction, InviteServerTransaction, NonInviteClientTransaction, NonInviteServerTransaction,
     ServerKey,
 };
+
+use super::forking::{Challenges, Forking};
+use super::places::{DownstreamPlace, UpstreamPlace};
+use super::redirect::Following;
 
 /// A request in progress (RFC 3261 §16.6: request context; §16.7: response context).
 #[derive(Debug)]
@@ -38,14 +44,17 @@ pub(crate) struct RequestContext {
     /// The last response sent upstream, for retransmissions.
     pub(crate) last_sent: Vec<u8>,
     pub(crate) best: Option<BestResponse>,
+    /// What 401 and 407 asked for, on all branches (RFC 3261 §16.7 (7)).
+    pub(crate) challenges: Option<Box<Challenges>>,
     pub(crate) cancelled: Option<Cancelled>,
     /// INVARIANT: set exactly once, when the one final response (or the first 2xx) goes upstream.
     pub(crate) final_status: Option<u16>,
-    pub(crate) timer_c_at: Option<Time>,
     /// Dialogs that became calls: a repeated 2xx after the BYE must not make another one.
     pub(crate) dialogs: SmallVec<[super::DialogKey; 2]>,
     pub(crate) facts: Facts,
-    pub(crate) places: Option<CallPlaces>,
+    pub(crate) place: Option<UpstreamPlace>,
+    /// By what a request that came another way is known to be this one.
+    pub(crate) merge_key: Option<NonZeroU64>,
 }
 
 /// How it came in.
@@ -100,6 +109,10 @@ pub(crate) struct Decision {
     /// Some Request-URI led nowhere, or nobody knew where.
     pub(crate) is_unlocated: bool,
     pub(crate) attempts_left: u8,
+    /// By what the choice among equals is made: the same for all INVITEs of an overlap dialling (RFC 3578).
+    pub(crate) hash: u64,
+    pub(crate) forking: Option<Box<Forking>>,
+    pub(crate) following: Option<Box<Following>>,
 }
 
 impl Decision {
@@ -111,6 +124,12 @@ impl Decision {
     pub(crate) fn candidate_uri(&self) -> Option<&str> {
         let found = self.found.as_ref()?;
         found.candidates.get(usize::from(self.candidate)).map(String::as_str)
+    }
+
+    /// The URI that takes the place of the one received: where a 3xx led, else the candidate that ENUM gave.
+    pub(crate) fn request_uri(&self) -> Option<&[u8]> {
+        let followed = self.following.as_ref().and_then(|following| following.current());
+        followed.or_else(|| self.candidate_uri().map(str::as_bytes))
     }
 }
 
@@ -138,6 +157,12 @@ pub(crate) struct Branch {
     pub(crate) has_final: bool,
     /// Cancelled, and never heard of again.
     pub(crate) is_abandoned: bool,
+    /// It rang longer than Timer C.
+    pub(crate) has_rung_out: bool,
+    pub(crate) timer_c_at: Option<Time>,
+    pub(crate) place: Option<DownstreamPlace>,
+    /// The session interval that it asks for, if the caller knows the timer (RFC 4028 §8.2).
+    pub(crate) session_s: Option<NonZeroU32>,
 }
 
 /// The client transaction (RFC 3261 §17.1).
@@ -214,54 +239,6 @@ pub(crate) struct Tried {
     pub(crate) reason: Option<Reason>,
 }
 
-/// The places that a call takes with its peers; giving them back cannot be forgotten.
-#[derive(Debug)]
-pub(crate) struct CallPlaces {
-    worker: u8,
-    direction: Direction,
-    upstream: Arc<PeerStatistics>,
-    downstream: Option<Arc<PeerStatistics>>,
-}
-
-impl CallPlaces {
-    /// Takes a place with the peer that the call comes from; `None` when it has none left.
-    pub(crate) fn take(
-        worker: u8,
-        direction: Direction,
-        upstream: &Arc<PeerStatistics>,
-        calls_max: Option<u32>,
-    ) -> Option<Self> {
-        upstream.take_call(calls_max).then(|| {
-            upstream.shard(usize::from(worker)).calls_active(direction, 1);
-            Self { worker, direction, upstream: Arc::clone(upstream), downstream: None }
-        })
-    }
-
-    /// Moves the second place to the peer that is tried now; `false` when it has none left.
-    pub(crate) fn move_to(&mut self, downstream: &Arc<PeerStatistics>, calls_max: Option<u32>) -> bool {
-        self.leave_downstream();
-        let is_taken = downstream.take_call(calls_max);
-        if is_taken {
-            self.downstream = Some(Arc::clone(downstream));
-        }
-        is_taken
-    }
-
-    fn leave_downstream(&mut self) {
-        if let Some(peer) = self.downstream.take() {
-            peer.free_call();
-        }
-    }
-}
-
-impl Drop for CallPlaces {
-    fn drop(&mut self) {
-        self.leave_downstream();
-        self.upstream.free_call();
-        self.upstream.shard(usize::from(self.worker)).calls_active(self.direction, -1);
-    }
-}
-
 impl RequestContext {
     pub(crate) fn method(&self) -> Method<'_> {
         let end = memchr::memchr(b' ', &self.request).unwrap_or(0);
@@ -274,10 +251,41 @@ impl RequestContext {
 
     /// The Request-URI as it stands now: the candidate that ENUM gave, else as received.
     pub(crate) fn request_uri(&self) -> &[u8] {
-        match self.decision.candidate_uri() {
-            Some(candidate) => candidate.as_bytes(),
-            None => received_uri(&self.request),
+        self.decision.request_uri().unwrap_or_else(|| received_uri(&self.request))
+    }
+
+    /// May a further target be tried?
+    pub(super) fn may_try(&self, scope: &mut Scope<'_>) -> bool {
+        if self.is_out_of_time(scope) {
+            let text = || "the time for it is over".to_owned();
+            scope.step(Stage::Forward, None, "no further target", text, Some("LOC-35"));
+            return false;
         }
+        // The number of a branch is one byte of what its responses are found by.
+        self.decision.attempts_left > 0 && self.branches.len() < usize::from(u8::MAX)
+    }
+
+    pub(super) fn is_out_of_time(&self, scope: &Scope<'_>) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= scope.now.time)
+    }
+
+    /// How long whoever asked still waits, where that is bounded.
+    pub(super) fn time_left(&self, scope: &Scope<'_>) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.since(scope.now.time))
+    }
+
+    /// When the last target may be tried: as the route says; a request other than INVITE not after whoever sent it gave up,
+    /// for Timer F there runs as long as here (RFC 4321 §4, LOC-35).
+    fn deadline(&self) -> Option<Time> {
+        let timers = self.generation.snapshot.peer(self.upstream).timers;
+        let patience = (!self.is_invite()).then(|| timers.transaction_life());
+        let budget = self.choice().and_then(|choice| choice.time_budget);
+        Some(self.arrival.time + budget.into_iter().chain(patience).min()?)
+    }
+
+    /// What the rule that decided chooses, if it is one that routes.
+    pub(super) fn choice(&self) -> Option<&RouteChoice> {
+        self.generation.snapshot.routes.choice(self.decision.rule?)
     }
 
     /// Id of the rule that decided.
@@ -287,12 +295,22 @@ impl RequestContext {
 
     /// Is the next target to be tried after this final status?
     pub(crate) fn fails_over_after(&self, status: u16) -> bool {
-        let choice = self.decision.rule.and_then(|rule| self.generation.snapshot.routes.choice(rule));
-        choice.is_some_and(|choice| choice.failover_statuses.contains(&status))
+        self.choice().is_some_and(|choice| choice.failover_statuses.contains(&status))
     }
 
     pub(crate) fn direction(&self) -> Direction {
         self.generation.snapshot.peer(self.upstream).direction()
+    }
+
+    /// Nothing that rings now is wanted any more: cancelled, answered elsewhere, or refused everywhere (RFC 3261 §16.7 (10)).
+    pub(crate) fn is_decided(&self) -> bool {
+        self.cancelled.is_some() || self.final_status.is_some() || self.is_refused_everywhere()
+    }
+
+    /// A 6xx came, and the route does not say to go on after it.
+    pub(crate) fn is_refused_everywhere(&self) -> bool {
+        let best = self.best.as_ref().map_or(0, |best| best.status);
+        best >= 600 && !self.fails_over_after(best)
     }
 
     pub(crate) fn has_live_branch(&self) -> bool {

@@ -6,14 +6,16 @@ use arrayvec::ArrayString;
 
 use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::decide::{
-    self, Asked, CachedAnswer, Eviction, Facts as RouteFacts, NumberKind, RouteChoice, Verdict, is_dipped,
-    number_kind,
+    self, Asked, CachedAnswer, Eviction, Facts as RouteFacts, NumberKind, Planned, RouteChoice, Verdict,
+    is_dipped, number_kind,
 };
 use crate::input::{Answer, AnswerBody, EnumOutcome};
 use crate::message::{Message, Uri, UriKind};
 use crate::output::{QuestionBody, QuestionId};
+use crate::parse;
 use crate::reason::Reason;
 use crate::screen::Rejection;
+use crate::snapshot::document::Fork;
 use crate::snapshot::{EnumIndex, Limits, Snapshot};
 use crate::statistics::{QUESTION_BOUNDS_MS, QuestionKind};
 use crate::time::Time;
@@ -21,6 +23,8 @@ use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::RequestContext;
+use super::forking::Forking;
+use super::redirect::stop_following;
 
 /// Why no answer is known, for the record, when the deadline passed (ENUM-46).
 const CLASS_DEADLINE: &str = "TIMEOUT";
@@ -37,6 +41,7 @@ impl Border {
         message: &Message<'_>,
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
+        context.decision.hash = self.call_hash(message);
         context.decision.number =
             Uri::parse(context.request_uri()).ok().and_then(|uri| decide::global_number(&uri));
         self.decide(id, context, Some(message), scope)
@@ -57,7 +62,9 @@ impl Border {
             match verdict {
                 Verdict::Lookup { service, next, .. } => {
                     context.decision.next_rule = next;
-                    context.decision.after_lookup = next;
+                    if context.decision.following.is_none() {
+                        context.decision.after_lookup = next;
+                    }
                     if self.look_up(id, context, snapshot, service, scope) == LookUp::Parked {
                         return Ok(());
                     }
@@ -71,12 +78,23 @@ impl Border {
                     context.decision.rule = Some(position);
                     return Err(Rejection::with_status(reason, status, phrase));
                 }
+                Verdict::NoRoute if let Some(target) = self.followed_target(context) => {
+                    context.decision.targets = smallvec::smallvec![Planned::Target(target)];
+                    (context.decision.next_target, context.decision.attempts_left) = (0, 1);
+                    return self.forward_next(id, context, message, scope);
+                }
                 Verdict::NoRoute => return Err(Rejection::new(no_route_reason(context))),
             }
         }
     }
 
-    fn choose_targets(&self, context: &mut RequestContext, generation: &Generation, choice: &RouteChoice) {
+    fn choose_targets(
+        &mut self,
+        context: &mut RequestContext,
+        generation: &Generation,
+        choice: &RouteChoice,
+    ) {
+        let is_parallel = choice.fork == Fork::Parallel && context.is_invite();
         let hash = target_hash(context);
         let decision = &mut context.decision;
         decision.next_target = 0;
@@ -87,6 +105,13 @@ impl Border {
             &mut decision.targets,
         );
         decision.attempts_left = choice.attempts_max;
+        decision.forking = None;
+        if is_parallel {
+            let mut index = std::mem::take(&mut self.stored_index);
+            let message = parse::parse_kept(&context.request, &mut index).ok();
+            context.decision.forking = Some(Box::new(Forking::new(message.as_ref())));
+            self.stored_index = index;
+        }
     }
 
     fn look_up(
@@ -229,7 +254,12 @@ impl Border {
                 }
                 border.observe_question(QuestionKind::Enum, context, scope);
                 take_answer(context, answer, scope);
-                if let Err(rejection) = border.decide(id, context, None, scope) {
+                let mut outcome = border.decide(id, context, None, scope);
+                if outcome.is_err() && context.decision.following.is_some() {
+                    // It was a Contact that led nowhere: there may be others, and there is the 3xx.
+                    outcome = border.forward_next(id, context, None, scope);
+                }
+                if let Err(rejection) = outcome {
                     border.reject(id, context, None, &rejection, scope);
                 }
             });
@@ -237,9 +267,9 @@ impl Border {
     }
 }
 
-/// What the order of targets follows: keyed, and different for each transaction.
+/// What the order of targets follows: keyed, different for each call, and the same for the INVITEs of an overlap dialling.
 pub(super) fn target_hash(context: &RequestContext) -> u64 {
-    context.key.0[1]
+    context.decision.hash
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,15 +310,20 @@ fn usable(mut answer: CachedAnswer, limits: &Limits) -> CachedAnswer {
     if answer.outcome != EnumOutcome::Found {
         return answer;
     }
-    answer.candidates.retain(|uri| {
-        uri.len() <= limits.uri_bytes_max
-            && Uri::parse(uri.as_bytes()).is_ok_and(|uri| uri.kind != UriKind::Other && uri.headers.is_none())
-    });
+    answer.candidates.retain(|uri| may_be_request_uri(uri.as_bytes(), limits));
     if answer.candidates.is_empty() {
         answer.outcome = EnumOutcome::NotFound;
         CLASS_UNUSABLE.clone_into(&mut answer.class);
     }
     answer
+}
+
+/// May what somebody else wrote become the Request-URI?
+pub(super) fn may_be_request_uri(uri: &[u8], limits: &Limits) -> bool {
+    uri.len() <= limits.uri_bytes_max
+        && Uri::parse(uri).is_ok_and(|uri| {
+            uri.kind != UriKind::Other && uri.headers.is_none() && !uri.params.has(b"method")
+        })
 }
 
 fn no_answer(class: &str) -> Arc<CachedAnswer> {
@@ -301,10 +336,14 @@ fn take_answer(context: &mut RequestContext, answer: &Arc<CachedAnswer>, scope: 
     let decision = &mut context.decision;
     decision.answer = Some(Arc::clone(answer));
     if answer.outcome == EnumOutcome::Found {
-        decision.candidates_max =
-            decision.enum_service.map_or(1, |service| enums[service.at()].candidates_max);
-        decision.found = Some(Arc::clone(answer));
-        decision.candidate = 0;
+        let candidates_max = decision.enum_service.map_or(1, |service| enums[service.at()].candidates_max);
+        if let Some(following) = &mut decision.following {
+            following.replace(answer.candidates.iter().take(usize::from(candidates_max)).cloned());
+        } else {
+            decision.candidates_max = candidates_max;
+            decision.found = Some(Arc::clone(answer));
+            decision.candidate = 0;
+        }
     }
     scope.step(
         Stage::Decide,
@@ -342,7 +381,8 @@ pub(super) fn next_candidate(context: &mut RequestContext, scope: &mut Scope<'_>
     }
     decision.candidate = next;
     decision.next_rule = decision.after_lookup;
-    let uri = decision.candidate_uri().unwrap_or_default();
+    stop_following(context);
+    let uri = context.decision.candidate_uri().unwrap_or_default();
     scope.step(Stage::Decide, None, "next candidate", || uri.to_owned(), Some("ENUM-17"));
     true
 }

@@ -140,6 +140,7 @@ impl Border {
             own_routes: route.own_routes,
             request_uri: None,
             is_initial: false,
+            breadth: None,
             icid: None,
             branch: BranchId::stateless(&self.hasher, branch, loop_hash),
         };

@@ -9,10 +9,14 @@ mod cancel;
 mod context;
 mod decision;
 mod dialog;
+mod forking;
 mod kept;
 mod locate;
+mod merged;
 mod next_hop;
+mod places;
 mod record;
+mod redirect;
 mod request;
 mod response;
 mod stream;
@@ -20,7 +24,7 @@ mod upstream;
 
 pub(crate) use calls::{CallTable, DialogKey};
 pub(crate) use context::{
-    Arrival, BestResponse, Branch, CallPlaces, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
+    Arrival, BestResponse, Branch, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
     RequestContext, Server, Tried,
 };
 pub(crate) use locate::LocatedHost;

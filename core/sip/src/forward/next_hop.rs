@@ -1,6 +1,7 @@
 //! Which target is tried next: the first that nothing speaks against, else one that something does (RFC 3263 §4.3, LOC-30 to
 //! LOC-34), and what a try tells of a target.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::border::{Border, Scope, target_key};
@@ -38,38 +39,45 @@ enum Standing {
 }
 
 impl Border {
-    /// Takes the next target out of those that are left. One that failed before waits until no other is left, and is tried
-    /// then: a failed call must not make others fail (LOC-34).
-    ///
-    /// A peer that is located by the Request-URI is asked for when its turn comes, no sooner: a DNS that is slow must not
-    /// delay calls that others take.
-    pub(super) fn next_target(
+    /// The next target in serial search. A peer that is located by the Request-URI is asked for when its turn comes, no
+    /// sooner: a DNS that is slow must not delay calls that others take.
+    pub(super) fn next_serial_target(
         &mut self,
         id: SlotId,
         context: &mut RequestContext,
         scope: &mut Scope<'_>,
     ) -> Next {
-        while let Some(planned) = self.next_planned(context, scope) {
-            match planned {
-                Planned::Target(target) => {
+        loop {
+            let left = context.decision.next_target..context.decision.targets.len();
+            if left.is_empty() || !context.may_try(scope) {
+                return Next::Nothing;
+            }
+            match self.next_planned(context, left, scope) {
+                None => return Next::Nothing,
+                Some(Planned::Target(target)) => {
                     context.decision.next_target += 1;
                     return Next::Target(target);
                 }
-                Planned::Locate(peer) if self.locate(id, context, peer, scope) == LookUp::Parked => {
+                Some(Planned::Locate(peer)) if self.locate(id, context, peer, scope) == LookUp::Parked => {
                     return Next::Parked;
                 }
-                Planned::Locate(_) => {}
+                Some(Planned::Locate(_)) => {}
             }
         }
-        Next::Nothing
     }
 
-    /// Moves what comes next to the front of what is left.
-    fn next_planned(&self, context: &mut RequestContext, scope: &mut Scope<'_>) -> Option<Planned> {
-        let next = context.decision.next_target;
+    /// Puts what comes next first of what is *left*, and returns it. A target that failed before waits until no other is
+    /// left, and is tried then: a failed call must not make others fail (LOC-34).
+    pub(super) fn next_planned(
+        &self,
+        context: &mut RequestContext,
+        left: Range<usize>,
+        scope: &mut Scope<'_>,
+    ) -> Option<Planned> {
+        let next = left.start;
         let mut fallback: Option<(Standing, usize)> = None;
         let mut found = None;
-        for (at, planned) in context.decision.targets.iter().enumerate().skip(next) {
+        for (at, planned) in context.decision.targets.iter().enumerate().take(left.end).skip(next) {
             let standing = match planned {
                 Planned::Target(target) => self.standing(context, target, scope),
                 Planned::Locate(_) => Standing::Good,
@@ -168,18 +176,6 @@ fn retry_after(value: &[u8]) -> Option<Duration> {
     let digits = value.split(|byte| !byte.is_ascii_digit()).next().filter(|digits| !digits.is_empty())?;
     // What does not fit is for ever, and bounded by whoever asks.
     Some(Duration::from_secs(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX)))
-}
-
-/// Is there still time for another try? Timer F of whoever asked runs as long as ours does (LOC-35): what is sent when it
-/// has fired can only be answered to nobody.
-pub(super) fn has_time(context: &RequestContext, scope: &Scope<'_>) -> bool {
-    context.is_invite() || !time_left(context, scope).is_zero()
-}
-
-/// What is left of the life of a non-INVITE request.
-pub(super) fn time_left(context: &RequestContext, scope: &Scope<'_>) -> Duration {
-    let life = context.generation.snapshot.peer(context.upstream).timers.transaction_life();
-    life.saturating_sub(scope.now.time.since(context.arrival.time))
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ impl Border {
         outcome: Outcome,
         scope: &mut Scope<'_>,
     ) {
-        context.places = None;
+        context.place = None;
+        for branch in &mut context.branches {
+            branch.place = None;
+        }
         if !context.is_initial {
             return;
         }

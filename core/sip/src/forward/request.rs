@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 
+use super::places::UpstreamPlace;
 use super::stream::transport_of;
-use super::{Arrival, CallPlaces, Decision, Facts, RequestContext, Server};
+use super::{Arrival, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
 use crate::flow::Flow;
-use crate::message::{HeaderId, Message, Method, NameAddr, RequestLine, Uri};
+use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri};
 use crate::parse;
 use crate::reason::Reason;
-use crate::rewrite;
+use crate::rewrite::{self, Draft};
 use crate::screen::{self, Rejection, Screened};
 use crate::snapshot::{PeerIndex, Snapshot};
 use crate::statistics::Way;
@@ -46,6 +47,55 @@ impl Border {
             let rejection = Rejection::new(fault.reason);
             return self.refuse(message, request, received, &rejection, &fault.to_string(), scope);
         }
+        let is_repaired = self.with_repaired(message, scope, |border, repaired, line, scope| {
+            border.on_sound_request(repaired, line, received, peer, scope);
+        });
+        if !is_repaired {
+            self.on_sound_request(message, request, received, peer, scope);
+        }
+    }
+
+    /// RFC 3261 §16.4: a strict router before us put our Record-Route into the Request-URI, and the Request-URI behind the
+    /// Route values. Hands the request to *go_on* as it would be without it; `false` when there was nothing to repair.
+    fn with_repaired(
+        &mut self,
+        message: &Message<'_>,
+        scope: &mut Scope<'_>,
+        go_on: impl FnOnce(&mut Self, &Message<'_>, RequestLine<'_>, &mut Scope<'_>),
+    ) -> bool {
+        let is_ours =
+            |uri: &[u8]| Uri::parse(uri).is_ok_and(|uri| uri.params.has(b"lr") && self.is_own_uri(&uri));
+        if message.first(HeaderId::Route).is_none()
+            || !message.request().is_some_and(|line| is_ours(line.uri))
+        {
+            return false;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut draft = Draft::new(*message, &mut scratch);
+        let mut bytes = Vec::new();
+        if rewrite::repair_strict_route(&mut draft) {
+            draft.encode(&mut bytes);
+        }
+        self.scratch = scratch;
+        let mut index = HeaderIndex::default();
+        let Ok(repaired) = parse::parse_kept(&bytes, &mut index) else { return false };
+        let Some(line) = repaired.request() else { return false };
+        let text = || format!("Request-URI {}", String::from_utf8_lossy(line.uri));
+        scope.step(Stage::Transaction, None, "strict route undone", text, Some("RFC 3261 §16.4"));
+        go_on(self, &repaired, line, scope);
+        true
+    }
+
+    /// A request of a peer with all that RFC 3261 §16.3 (1) asks for.
+    fn on_sound_request(
+        &mut self,
+        message: &Message<'_>,
+        request: RequestLine<'_>,
+        received: Received,
+        peer: PeerIndex,
+        scope: &mut Scope<'_>,
+    ) {
+        let snapshot = std::sync::Arc::clone(&self.generation.snapshot);
         if request.method == Method::Cancel {
             return self.on_cancel(message, received, &snapshot.peer(peer).id, scope);
         }
@@ -123,7 +173,15 @@ impl Border {
         let method = message.request().map_or(Method::Other(b""), |request| request.method);
         let source = received.flow.remote;
         scope.out.send_with(self.reply_to(message, received.flow), |arena| {
-            rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, arena);
+            rewrite::write_response(
+                message,
+                status,
+                phrase,
+                tag.as_bytes(),
+                (source, std::time::Duration::ZERO),
+                headers,
+                arena,
+            );
         });
         match received.peer {
             Some(peer) => self.peer_shard(peer).response(Way::Sent, method, status),
@@ -275,12 +333,13 @@ impl Border {
             branches: smallvec::SmallVec::new(),
             last_sent: Vec::new(),
             best: None,
+            challenges: None,
             cancelled: None,
             final_status: None,
-            timer_c_at: None,
             dialogs: smallvec::SmallVec::new(),
             facts: Facts::default(),
-            places: None,
+            place: None,
+            merge_key: None,
         }
     }
 
@@ -313,9 +372,15 @@ impl Border {
         let routes = self.own_routes(message);
         let generation = std::sync::Arc::clone(&context.generation);
         let agreement = generation.snapshot.agreement(context.upstream);
-        screen::check(&Screened { message, request, agreement, has_orig: routes.has_orig })?;
-        if self.is_loop(message, request) {
+        let is_for_us =
+            request.method == Method::Options && context.is_initial && self.is_for_us(request.uri);
+        screen::check(&Screened { message, request, agreement, has_orig: routes.has_orig, is_for_us })?;
+        let passages = self.passages(message, request);
+        if passages.is_loop {
             return Err(Rejection::new(Reason::Loop));
+        }
+        if context.is_initial && passages.count == 0 {
+            self.note_arrival(id, context, message)?;
         }
         scope.step(
             Stage::Screen,
@@ -328,7 +393,7 @@ impl Border {
             context.dialog_route = Some(self.dialog_route(context, message, &routes, scope)?);
             return self.forward_in_dialog(id, context, message, scope);
         }
-        if request.method == Method::Options && self.is_for_us(request.uri) {
+        if is_for_us {
             self.answer_options(id, context, message, scope);
             return Ok(());
         }
@@ -336,22 +401,24 @@ impl Border {
             let limits = generation.snapshot.peer(context.upstream).limits;
             let calls_max = if is_emergency(request.uri) { None } else { limits.calls_max };
             let statistics = generation.statistics(context.upstream);
-            let places = CallPlaces::take(self.worker, context.direction(), statistics, calls_max);
-            context.places = Some(places.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);
+            let place = UpstreamPlace::take(self.worker, context.direction(), statistics, calls_max);
+            context.place = Some(place.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);
         }
         self.start_decision(id, context, message, scope)
     }
 
-    /// Did this very request pass here before? (RFC 5393 §4.2.2)
-    fn is_loop(&self, message: &Message<'_>, request: RequestLine<'_>) -> bool {
+    /// How often the request passed here before, and whether as it is now (RFC 5393 §4.2.2).
+    fn passages(&self, message: &Message<'_>, request: RequestLine<'_>) -> Passages {
         let mut hash = None;
-        message.values(HeaderId::Via).any(|value| {
+        let mut passages = Passages::default();
+        for value in message.values(HeaderId::Via) {
             let branch = crate::message::Via::parse(value.value).ok().and_then(|via| via.branch());
-            let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else {
-                return false;
-            };
-            ours.loop_hash == *hash.get_or_insert_with(|| self.loop_hash(message, request))
-        })
+            let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else { continue };
+            passages.count += 1;
+            passages.is_loop |=
+                ours.loop_hash == *hash.get_or_insert_with(|| self.loop_hash(message, request));
+        }
+        passages
     }
 
     /// Hash of what routing depends on: the Request-URI and the Route values, never the method (RFC 5393 §4.2.1).
@@ -419,6 +486,13 @@ impl Border {
     fn is_for_us(&self, request_uri: &[u8]) -> bool {
         Uri::parse(request_uri).is_ok_and(|uri| uri.user.is_none() && self.is_own_uri(&uri))
     }
+}
+
+/// What the Vias of a request tell of its way through this border.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passages {
+    count: usize,
+    is_loop: bool,
 }
 
 /// The Route values at the top that name this border.

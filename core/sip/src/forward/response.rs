@@ -1,7 +1,6 @@
 //! A response arrives: to its branch, through the choice of the best one, to failover or upstream (RFC 3261 §16.7).
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey, WATCH};
 use crate::event::Outcome;
@@ -14,7 +13,7 @@ use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::{ClientEffect, SlotId};
 
-use super::next_hop;
+use super::redirect::Redirected;
 use super::{BestResponse, Client, RequestContext};
 
 impl Border {
@@ -157,14 +156,18 @@ impl Border {
         status: u16,
         scope: &mut Scope<'_>,
     ) {
-        if context.cancelled.is_some() {
+        if context.is_decided() {
             self.send_cancel(id, context, usize::from(number), scope);
         }
         // A non-INVITE has no provisional response but 100 (RFC 4320 §4.1), and 100 goes one hop.
-        if status == 100 || !context.is_invite() || context.final_status.is_some() {
+        if status == 100
+            || !context.is_invite()
+            || context.final_status.is_some()
+            || context.is_refused_everywhere()
+        {
             return;
         }
-        self.restart_timer_c(id, context, scope);
+        self.restart_timer_c(id, context, number, scope);
         if status >= 180 && context.facts.ring_ms.is_none() {
             context.facts.ring_ms = Some(scope.now.unix_ms);
             self.observe_setup(context, scope);
@@ -189,9 +192,9 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let at = usize::from(number);
-        if let Some(branch) = context.branches.get_mut(at) {
-            branch.has_final = true;
-        }
+        let Some(branch) = context.branches.get_mut(at) else { return };
+        branch.has_final = true;
+        let reason = branch.has_rung_out.then_some(Reason::TimerC);
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.status = Some(status);
             attempt.phrase = message.status().map(|line| String::from_utf8_lossy(line.phrase).into());
@@ -199,12 +202,21 @@ impl Border {
         if status < 300 {
             return self.on_success(id, context, at, message, status, scope);
         }
-        self.consider(
-            context,
-            BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason: None },
-        );
-        let is_retriable = context.fails_over_after(status);
-        self.next_or_finish(id, context, is_retriable, scope);
+        if let Some(branch) = context.branches.get_mut(at) {
+            branch.place = None;
+        }
+        if matches!(status, 401 | 407) {
+            context.challenges.get_or_insert_default().note(at, message);
+        }
+        let response = BestResponse { status, branch: at, bytes: Some(message.bytes().into()), reason };
+        if let Redirected::Pass(response) = self.redirected(context, response, message, scope) {
+            self.consider(context, response);
+        }
+        if context.is_refused_everywhere() {
+            self.cancel_others(id, context, at, scope);
+        }
+        let is_retriable = context.fails_over_after(status) && reason.is_none();
+        self.next_or_finish(id, context, at, is_retriable, scope);
     }
 
     fn on_success(
@@ -227,9 +239,9 @@ impl Border {
             return; // a 2xx after our own final response: the request has its record, and nobody is in that call
         }
         if context.is_invite() && context.is_initial {
-            self.answered(context, message, scope);
+            self.answered(context, number, message, scope);
         } else if is_first {
-            self.refresh_call(context, message, scope);
+            self.refresh_call(context, number, message, scope);
             self.write_record(context, status, None, Outcome::Answered, scope);
         }
         if is_first {
@@ -266,36 +278,54 @@ impl Border {
         {
             return;
         }
+        if let Some(branch) = context.branches.get_mut(at) {
+            branch.place = None;
+        }
         self.on_branch_silent(context, at, reason, scope);
         // RFC 3261 §16.8, §16.9: silence counts as 408, unreachability as 503.
-        let status = if reason == Reason::Timeout { 408 } else { 503 };
+        let status = if reason == Reason::Unreachable { 503 } else { 408 };
         self.consider(context, BestResponse { status, branch: at, bytes: None, reason: Some(reason) });
-        self.next_or_finish(id, context, is_retriable, scope);
+        self.next_or_finish(id, context, at, is_retriable, scope);
     }
 
     fn next_or_finish(
         &mut self,
         id: SlotId,
         context: &mut RequestContext,
-        is_retriable: bool,
+        number: usize,
+        mut is_retriable: bool,
         scope: &mut Scope<'_>,
     ) {
-        if context.final_status.is_some() || context.has_live_branch() {
+        if context.final_status.is_some() {
             return;
         }
-        let may_go_on = is_retriable && context.cancelled.is_none() && next_hop::has_time(context, scope);
-        if context.is_initial && may_go_on {
+        let may_go_on = context.is_initial && !context.is_decided();
+        if let Some(forking) = &mut context.decision.forking {
+            forking.end(number, is_retriable);
+            is_retriable = !forking.has_verdict();
+            if may_go_on && self.fork_next(id, context, None, &mut false, scope) {
+                return;
+            }
+        }
+        if context.has_live_branch() {
+            return;
+        }
+        if may_go_on && is_retriable {
             if let Err(rejection) = self.forward_next(id, context, None, scope) {
                 self.reject(id, context, None, &rejection, scope);
             }
             return;
         }
+        if may_go_on && self.follow_next(id, context, None, scope) {
+            return;
+        }
+        self.give_back_redirect(context);
         self.finish_with_best(id, context, scope);
     }
 
     /// Keeps the better of two final responses (RFC 3261 §16.7 (6)).
     #[allow(clippy::unused_self)] // one of the border's verbs, beside `finish_with_best`
-    fn consider(&self, context: &mut RequestContext, response: BestResponse) {
+    pub(super) fn consider(&self, context: &mut RequestContext, response: BestResponse) {
         // What a target said goes before what its silence let us conclude, unless it may not be passed on (a 503); and a
         // non-INVITE cannot even be told of a silence (RFC 4320 §4.2).
         let is_invite = context.is_invite();
@@ -328,6 +358,10 @@ impl Border {
             }
             return self.reject(id, context, None, &Rejection::new(reason), scope);
         };
+        let bytes = match best.status {
+            401 | 407 => self.with_challenges(context, best.branch, bytes),
+            _ => bytes,
+        };
         let mut index = std::mem::take(&mut self.stored_index);
         if let Ok(message) = parse::parse_kept(&bytes, &mut index) {
             self.pass_response(id, context, best.branch, &message, best.status, scope);
@@ -335,27 +369,50 @@ impl Border {
         self.stored_index = index;
         let outcome =
             if called_off == Some(Reason::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
-        self.write_record(context, best.status, called_off, outcome, scope);
+        self.write_record(context, best.status, called_off.or(best.reason), outcome, scope);
     }
 
-    /// Starts Timer C anew. Only one entry of it is ever in the wheel: when it fires early it is armed for the rest.
-    pub(super) fn restart_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &Scope<'_>) {
-        let after: Duration = context.generation.snapshot.peer(context.upstream).timers.c;
-        let at = scope.now.time + after;
-        if context.timer_c_at.replace(at).is_none() {
-            self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id));
+    /// Starts Timer C of a branch anew. Only one entry of it is ever in the wheel: when it fires early it is armed for the rest.
+    pub(super) fn restart_timer_c(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        scope: &Scope<'_>,
+    ) {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
+        let at = scope.now.time + context.generation.snapshot.peer(branch.peer).timers.c;
+        if branch.timer_c_at.replace(at).is_none() {
+            self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id, number));
         }
     }
 
-    pub(crate) fn on_timer_c(&mut self, id: SlotId, context: &mut RequestContext, scope: &mut Scope<'_>) {
-        match context.timer_c_at {
-            Some(at) if context.final_status.is_none() && at > scope.now.time => {
-                self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id));
+    /// RFC 3261 §16.8: a branch that rings is called off; one that never said anything counts as one that timed out.
+    pub(crate) fn on_timer_c(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        scope: &mut Scope<'_>,
+    ) {
+        let is_decided = context.is_decided();
+        let branch = context.branches.get_mut(usize::from(number));
+        let Some(branch) = branch.filter(|branch| !branch.has_final) else { return };
+        match branch.timer_c_at {
+            Some(at) if at > scope.now.time => {
+                self.wheel.arm(at.min(scope.now.time + WATCH), TimerKey::RingingTooLong(id, number));
             }
-            Some(_) if context.final_status.is_none() && context.cancelled.is_none() => {
-                self.call_off(id, context, Reason::TimerC, None, scope);
+            _ if is_decided => {}
+            _ if branch.client.has_provisional() => {
+                branch.has_rung_out = true;
+                let text = || format!("{}: rang too long", branch.hop.remote);
+                scope.step(Stage::Forward, None, "called off", text, Some(Reason::TimerC.entry().clause));
+                self.send_cancel(id, context, usize::from(number), scope);
             }
-            _ => {}
+            _ => {
+                branch.is_abandoned = true;
+                self.on_branch_failed(id, context, number, Reason::Timeout, scope);
+            }
         }
     }
 
@@ -397,13 +454,6 @@ fn rank(status: u16) -> (u16, u16) {
         400..=499 if TELLING.contains(&status) => (4, 0),
         _ => (status / 100, 1),
     }
-}
-
-/// The session interval that a 2xx grants (RFC 4028 §4).
-pub(super) fn session_interval(message: &Message<'_>) -> Option<Duration> {
-    let value = message.first(HeaderId::SessionExpires)?.value;
-    let digits = value.split(|byte| !byte.is_ascii_digit()).next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -40,7 +40,15 @@ impl Border {
             || format!("no connection to {}: the long request goes over UDP", hop.remote),
             Some("RFC 3261 §18.1.1"),
         );
+        let place = context.branches.get_mut(number).and_then(|branch| branch.place.take());
+        let next = context.branches.len();
         self.start_branch(id, context, None, peer, hop, scope);
+        if let Some(branch) = context.branches.last_mut() {
+            branch.place = place;
+        }
+        if let Some(forking) = &mut context.decision.forking {
+            forking.replace(number, next);
+        }
         true
     }
 
@@ -101,8 +109,7 @@ fn datagram_instead(context: &RequestContext, number: usize) -> Option<(PeerInde
     };
     let is_switched = snapshot.transport(branch.hop.listener) == Transport::Tcp
         && snapshot.transport(first) == Transport::Udp;
-    let may_go_on = context.final_status.is_none() && context.cancelled.is_none();
-    (is_switched && may_go_on).then_some((branch.peer, Flow { listener: first, ..branch.hop }))
+    (is_switched && !context.is_decided()).then_some((branch.peer, Flow { listener: first, ..branch.hop }))
 }
 
 /// The transport that a URI asks for (RFC 3263 §4.1, RFC 3261 §26.2.2); `None` for one that we do not speak.

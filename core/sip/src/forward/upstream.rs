@@ -113,15 +113,15 @@ impl Border {
     ) {
         let mut out = std::mem::take(&mut context.last_sent);
         out.clear();
-        let source = context.arrival.flow.remote;
+        let from = (context.arrival.flow.remote, scope.now.time.since(context.arrival.time));
         if let Some(message) = message {
             let tag = self.to_tag(message);
-            rewrite::write_response(message, status, phrase, tag.as_bytes(), source, headers, &mut out);
+            rewrite::write_response(message, status, phrase, tag.as_bytes(), from, headers, &mut out);
         } else {
             let mut index = std::mem::take(&mut self.stored_index);
             if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
                 let tag = self.to_tag(&message);
-                rewrite::write_response(&message, status, phrase, tag.as_bytes(), source, headers, &mut out);
+                rewrite::write_response(&message, status, phrase, tag.as_bytes(), from, headers, &mut out);
             }
             self.stored_index = index;
         }
@@ -234,6 +234,7 @@ impl Border {
         let snapshot = &generation.snapshot;
         let Some(branch) = context.branches.get(number) else { return };
         let (from, to) = (snapshot.agreement(branch.peer), snapshot.agreement(context.upstream));
+        let session_s = branch.session_s;
         let crosses = snapshot.peer(branch.peer).side != snapshot.peer(context.upstream).side
             || snapshot.peer(context.upstream).side == crate::snapshot::Side::Peer;
         let method = response.cseq().map_or(Method::Other(b""), |cseq| cseq.method);
@@ -255,6 +256,10 @@ impl Border {
         );
         if let Some(ioi) = charged.term_ioi.or_else(|| to.charging.term_ioi.clone()) {
             context.facts.term_ioi = Some(ioi);
+        }
+        let is_success = response.status().is_some_and(|line| (200..300).contains(&line.code));
+        if let Some(interval) = session_s.filter(|_| is_success) {
+            rewrite::grant_session(&mut draft, interval, trace);
         }
         for rules in &to.sent_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);

@@ -16,6 +16,8 @@ mod hop;
 mod key_ring;
 mod record_route;
 mod response;
+mod session_timer;
+mod strict_route;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -31,4 +33,9 @@ pub use hop::{need_content_length, via_received, via_value, write_ack, write_can
 pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, peer_tag};
 pub use record_route::{token_of, write_uri as write_record_route};
 pub use response::write_response;
+pub use session_timer::{
+    bound as bound_session, bounds as session_bounds, grant as grant_session, granted_interval,
+    is_session_refresh, is_too_short,
+};
+pub use strict_route::{face as face_strict_router, repair as repair_strict_route};
 pub use trust::apply as apply_trust;

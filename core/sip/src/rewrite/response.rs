@@ -1,22 +1,24 @@
 //! The border's own answers (RFC 3261 §8.2.6, §18.2.1).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::hop::{copy, stamp};
 use super::text::{write_clean, write_number};
 use crate::message::{HeaderId, Message};
+use crate::parse::scan;
 
 /// Appends a response to *request*, which may have faults: what it lacks, the response lacks too.
 ///
 /// The Via list is copied line by line; the topmost gets `received` and `rport`. From, To, Call-ID and `CSeq` are copied as
-/// received; To gets *to_tag* unless it has a tag or the status is 100. A 100 carries the request's Timestamp. Nothing else
-/// of the request comes back: no Record-Route, no P-Charging-Vector (EN-28).
+/// received; To gets *to_tag* unless it has a tag or the status is 100. A 100 carries the request's Timestamp, and how long
+/// it took (*delay*, §8.2.6.1). Nothing else of the request comes back: no Record-Route, no P-Charging-Vector (EN-28).
 pub fn write_response(
     request: &Message<'_>,
     status: u16,
     phrase: &str,
     to_tag: &[u8],
-    source: SocketAddr,
+    (source, delay): (SocketAddr, Duration),
     extra: &[(&str, &[u8])],
     out: &mut Vec<u8>,
 ) {
@@ -41,7 +43,7 @@ pub fn write_response(
     copy_first(request, HeaderId::CallId, out);
     copy_first(request, HeaderId::CSeq, out);
     if status == 100 {
-        copy_first(request, HeaderId::Timestamp, out);
+        write_timestamp(request, delay, out);
     }
     for (name, value) in extra {
         out.extend_from_slice(name.as_bytes());
@@ -68,6 +70,23 @@ fn write_to(request: &Message<'_>, tag: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// A Timestamp that has a delay already keeps it: somebody before us wrote that.
+fn write_timestamp(request: &Message<'_>, delay: Duration, out: &mut Vec<u8>) {
+    let tenths = u32::try_from(delay.as_millis() / 100).unwrap_or(u32::MAX);
+    let Some(timestamp) = request.first(HeaderId::Timestamp) else { return };
+    if tenths == 0 || timestamp.value.iter().any(|byte| scan::is_lws(*byte)) {
+        return copy(request, &timestamp.line, out);
+    }
+    out.extend_from_slice(timestamp.name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(timestamp.value);
+    out.push(b' ');
+    write_number(tenths / 10, out);
+    out.push(b'.');
+    write_number(tenths % 10, out);
+    out.extend_from_slice(b"\r\n");
+}
+
 fn copy_first(request: &Message<'_>, id: HeaderId, out: &mut Vec<u8>) {
     if let Some(header) = request.first(id) {
         copy(request, &header.line, out);
@@ -87,7 +106,7 @@ mod tests {
                 status,
                 phrase,
                 b"own",
-                "127.0.0.1:40000".parse().unwrap(),
+                ("127.0.0.1:40000".parse().unwrap(), Duration::ZERO),
                 extra,
                 &mut out,
             );

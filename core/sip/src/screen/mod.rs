@@ -7,7 +7,9 @@ mod rejection;
 pub use rejection::Rejection;
 
 use crate::message::{HeaderId, Message, RequestLine, Uri, UriKind};
+use crate::parse::scan;
 use crate::reason::Reason;
+use crate::rewrite;
 use crate::snapshot::Agreement;
 
 /// What a check gets to see.
@@ -21,13 +23,24 @@ pub struct Screened<'a> {
     pub agreement: &'a Agreement,
     /// The topmost Route value carried the `orig` parameter.
     pub has_orig: bool,
+    /// An OPTIONS that this border answers itself.
+    pub is_for_us: bool,
 }
 
 type Check = fn(&Screened<'_>) -> Result<(), Rejection>;
 
 /// The checks in the order of RFC 3261 §16.3, then those of the agreement.
-const CHECKS: &[Check] =
-    &[uri_scheme, max_forwards, proxy_require, method, untrusted_orig, body_size, header_size];
+const CHECKS: &[Check] = &[
+    uri_scheme,
+    max_forwards,
+    max_breadth,
+    proxy_require,
+    method,
+    untrusted_orig,
+    body_size,
+    header_size,
+    session_interval,
+];
 
 /// Runs all checks; the first that fails decides.
 pub fn check(screened: &Screened<'_>) -> Result<(), Rejection> {
@@ -47,10 +60,30 @@ fn uri_scheme(screened: &Screened<'_>) -> Result<(), Rejection> {
 /// A missing header is no error: forwarding inserts 70 (GEN-11).
 fn max_forwards(screened: &Screened<'_>) -> Result<(), Rejection> {
     match screened.message.max_forwards() {
+        // It may be answered where it is at its end (RFC 3261 §16.3 (3)).
+        Ok(Some(0)) if screened.is_for_us => Ok(()),
         Ok(Some(0)) => Err(Rejection::new(Reason::TooManyHops)),
         Ok(_) => Ok(()),
         Err(_) => Err(Rejection::new(Reason::Malformed)),
     }
+}
+
+/// RFC 5393 §5: with nothing left to spend, not even one branch may be open.
+fn max_breadth(screened: &Screened<'_>) -> Result<(), Rejection> {
+    let header = screened.message.first(HeaderId::MaxBreadth);
+    let is_spent = header.is_some_and(|header| scan::number(header.value) == Some(0));
+    if is_spent { Err(Rejection::new(Reason::MaxBreadth)) } else { Ok(()) }
+}
+
+/// RFC 4028 §8.1: only a caller that knows the timer can do something with a 422; for others the interval is raised.
+fn session_interval(screened: &Screened<'_>) -> Result<(), Rejection> {
+    let Some(timer) = screened.agreement.session_timer else { return Ok(()) };
+    if !rewrite::is_session_refresh(screened.request.method)
+        || !rewrite::is_too_short(screened.message, timer)
+    {
+        return Ok(());
+    }
+    Err(Rejection::new(Reason::SessionInterval).with_header("Min-SE", timer.min_s.to_string().into_bytes()))
 }
 
 /// Require is left to the far user agent (SC-18).

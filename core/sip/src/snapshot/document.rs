@@ -456,6 +456,19 @@ pub struct Agreement {
     /// May our reason stand in a Reason header of responses to this peer?
     #[serde(default)]
     pub reason_header: bool,
+    /// How the length of sessions is bounded; left to the user agents unless set.
+    #[serde(default)]
+    pub session_timer: Option<SessionTimer>,
+}
+
+/// What the border sees to as a proxy that cares for the session timer (RFC 4028 §8, PX-60, EX-23).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionTimer {
+    /// The longest Session-Expires that passes, and what is asked for where there is none.
+    pub expires_ms_max: u64,
+    /// The shortest, our Min-SE.
+    pub expires_ms_min: u64,
 }
 
 #[allow(clippy::unnecessary_wraps)] // the default of an optional field
@@ -628,6 +641,15 @@ pub enum RouteAction {
         /// At most so many targets.
         #[serde(default = "attempts_default")]
         attempts_max: u8,
+        /// One peer after the other, or all of one priority at once.
+        #[serde(default)]
+        fork: Fork,
+        /// No target is tried any more when the request is this old; a target that rings goes on ringing.
+        #[serde(default)]
+        time_budget_ms: Option<u64>,
+        /// What becomes of a 3xx.
+        #[serde(default)]
+        redirects: Redirects,
     },
     /// Refuse it.
     Reject {
@@ -640,6 +662,30 @@ pub enum RouteAction {
         #[serde(default)]
         phrase: Option<String>,
     },
+}
+
+/// How the peers of a route are tried (RFC 3261 §16.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fork {
+    /// One after the other.
+    #[default]
+    Serial,
+    /// Those of one priority at once, for an INVITE; then those of the next.
+    Parallel,
+}
+
+/// What becomes of a 3xx (RFC 3261 §16.7 (4), PX-23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redirects {
+    /// It goes to whoever asked.
+    #[default]
+    Pass,
+    /// Its Contacts are tried, where the policy routes them.
+    Recurse,
+    /// It becomes a 480 of our own.
+    Reject,
 }
 
 fn failover_default() -> Vec<u16> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-pub use document::{Direction, Limits, Location, ProbeAccept, Side, Transport, UnknownSource};
+pub use document::{Direction, Limits, Location, ProbeAccept, Redirects, Side, Transport, UnknownSource};
 
 use crate::admit::SourceTable;
 use crate::decide::RouteTable;
@@ -230,6 +230,16 @@ pub struct Agreement {
     pub received_rules: Vec<RuleSetIndex>,
     pub sent_rules: Vec<RuleSetIndex>,
     pub reason_header: bool,
+    pub session_timer: Option<SessionTimer>,
+}
+
+/// See [`document::SessionTimer`]; in seconds, as the headers have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimer {
+    /// Our Min-SE.
+    pub min_s: u32,
+    /// The longest Session-Expires.
+    pub max_s: u32,
 }
 
 /// See [`document::EnumService`].
@@ -471,7 +481,29 @@ fn resolve_agreement(
         received_rules: rule_sets("received_rules", &agreement.received_rules)?,
         sent_rules: rule_sets("sent_rules", &agreement.sent_rules)?,
         reason_header: agreement.reason_header,
+        session_timer: resolve_session_timer(at, agreement.session_timer)?,
     })
+}
+
+/// RFC 4028 §4: 90 seconds is the least that an interval may be; the header counts in seconds.
+fn resolve_session_timer(
+    at: usize,
+    timer: Option<document::SessionTimer>,
+) -> Result<Option<SessionTimer>, SnapshotError> {
+    let Some(timer) = timer else { return Ok(None) };
+    let place = |key: &str| format!("agreements[{at}].session_timer.{key}");
+    let seconds = |key: &str, millis: u64| {
+        u32::try_from(millis / 1000).map_err(|_| SnapshotError::value(place(key), "less than 2^32 seconds"))
+    };
+    let (min_s, max_s) =
+        (seconds("expires_ms_min", timer.expires_ms_min)?, seconds("expires_ms_max", timer.expires_ms_max)?);
+    if min_s < 90 {
+        return Err(SnapshotError::value(place("expires_ms_min"), "at least 90 seconds"));
+    }
+    if max_s < min_s {
+        return Err(SnapshotError::value(place("expires_ms_max"), "no less than expires_ms_min"));
+    }
+    Ok(Some(SessionTimer { min_s, max_s }))
 }
 
 fn resolve_peer(

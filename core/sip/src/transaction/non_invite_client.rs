@@ -70,6 +70,11 @@ impl NonInviteClientTransaction {
         }
     }
 
+    /// Shortens what a target that sent a 100 still gets, where whoever asked does not wait as long.
+    pub fn bound_patience(&mut self, most: Option<Duration>) {
+        self.patience = most.map_or(self.patience, |most| self.patience.min(most));
+    }
+
     /// Tells the machine that a response with this *status* came.
     pub fn on_response(&mut self, status: u16, timers: &mut impl Timers) -> ClientEffect {
         match (self.state, status) {
