@@ -79,6 +79,17 @@ fn ten_thousand_whole_vias_do_not_fit_into_a_message() {
 }
 
 #[test]
+fn a_response_with_ten_thousand_vias_is_dropped() {
+    let mut world = World::new();
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "v3", 1, "", &[], ""));
+    let answer = respond(only(&sent, "INVITE"), "200 OK", "tb", &[]);
+    let many = answer.replace("From:", &format!("{}From:", "v:a\r\n".repeat(10_000)));
+    assert!(world.receive(B, &many).is_empty());
+    assert_eq!(world.metric("ibcf_messages_dropped_total", &[]), 1);
+    only(&world.receive(B, &answer), "SIP/2.0 200");
+}
+
+#[test]
 fn a_content_length_of_two_to_the_32_gets_400_and_breaks_a_stream() {
     let mut world = World::new();
     let text = request("INVITE", "sip:bob@b.example", "l1", 1, "", &[], "");
