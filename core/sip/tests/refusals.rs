@@ -183,12 +183,15 @@ fn garbage_is_dropped_and_counted_and_keep_alives_are_neither() {
 }
 
 #[test]
-fn a_response_without_the_callers_via_is_dropped() {
+fn a_response_without_the_callers_via_or_with_a_broken_one_is_dropped() {
     let mut world = World::new();
     let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "v1", 1, "", &[], ""));
     let invite = only(&sent, "INVITE").clone();
     let caller_via = format!("Via: {}\r\n", invite.headers("Via")[1]);
     let answer = respond(&invite, "200 OK", "tb", &[]);
-    assert!(world.receive(B, &answer.replace(&caller_via, "")).is_empty());
+    for broken in ["", "Via: x\r\n", "Via: SIP/2.0/UDP 192.0.2.10;\u{fffd}<x>\r\n", "Via: SIP/2.0/UDP\r\n"] {
+        assert!(world.receive(B, &answer.replace(&caller_via, broken)).is_empty(), "{broken}");
+    }
+    assert_eq!(world.metric("ibcf_messages_dropped_total", &[]), 4);
     only(&world.receive(B, &answer), "SIP/2.0 200");
 }

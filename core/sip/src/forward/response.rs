@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey, WATCH};
 use crate::event::Outcome;
-use crate::message::{HeaderId, Message, Method};
+use crate::message::{HeaderId, Message, Method, Via};
 use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite;
@@ -30,7 +30,9 @@ impl Border {
         }
         let Ok(cseq) = message.cseq() else { return };
         // PX-26: below our Via there must be the one of whoever asked us, except on the answer to a CANCEL of our own.
-        if cseq.method != Method::Cancel && message.values(HeaderId::Via).nth(1).is_none() {
+        // What the far side made of that Via is what the caller reads first: it must be one.
+        let next = message.values(HeaderId::Via).nth(1).is_some_and(|via| Via::parse(via.value).is_ok());
+        if cseq.method != Method::Cancel && !next {
             self.statistics().dropped_messages.one();
             return;
         }
