@@ -175,6 +175,8 @@ class Service:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: list[Answer] = field(default_factory=list)
+    _down: dict[str, set[str]] = field(default_factory=dict)
+    """Targets by peer that nothing came back from lately."""
     _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
     _started: float = 0.0
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -297,6 +299,7 @@ class Service:
                     "side": peer.side,
                     "targets": [str(target.address) for target in peer.targets],
                     **self._next_hops.targets_of(peer.id),
+                    "down": sorted(self._down.get(peer.id, ())),
                 }
                 for peer in self._config.peers
             ],
@@ -390,10 +393,19 @@ class Service:
                 self._metrics.refused.labels(event.reason).inc(1 + event.suppressed)
                 logs.log_refused(log, event)
             case TargetState():
+                self._note_state(event)
                 logs.log_target(log, event)
             case Alarm():
                 self._metrics.alarms.labels(event.name).inc()
                 logs.log_alarm(log, event)
+
+    def _note_state(self, change: TargetState) -> None:
+        """Keep what `/status` shows of targets that calls avoid."""
+        down = self._down.setdefault(change.peer, set())
+        if change.state == "down":
+            down.add(change.target)
+        else:
+            down.discard(change.target)
 
     # --- reload ---
 

@@ -11,7 +11,7 @@ from ibcf.config.listeners import Side, Transport
 from ibcf.config.section import Section, at_most_one
 from ibcf.config.timers import Timers
 from ibcf.config.tls import PeerTls
-from ibcf.config.values import Address, Cidr, Domain, Duration, Id, OneOrMany, Unique, Within
+from ibcf.config.values import Address, Cidr, Domain, Duration, Id, OneOrMany, Unique, Within, written
 
 Count = Annotated[int, Field(ge=1, le=4_294_967_295)]
 
@@ -63,6 +63,30 @@ class PeerHealth(Section):
     """For so long after a 503 without Retry-After; not at all unless set (RFC 3261 §21.5.4)."""
 
 
+class Probe(Section):
+    """OPTIONS to each target, whose answers say whether calls may go there."""
+
+    interval: Annotated[Duration, Within(timedelta(seconds=1), timedelta(hours=1))] = timedelta(seconds=30)
+    """From one to the next, give or take a tenth."""
+    timeout: Annotated[Duration, Within(timedelta(milliseconds=100), timedelta(minutes=1))] = timedelta(seconds=4)
+    """For so long an answer is waited for; less than the interval."""
+    down_after: Annotated[int, Field(ge=1, le=100)] = 3
+    """So many failures in a row take a target down: calls go to others while there are any."""
+    up_after: Annotated[int, Field(ge=1, le=100)] = 2
+    """So many answers in a row take it up again."""
+    accept: Literal["any", "not_503", "2xx"] = "not_503"
+    """Which final answers count: every one, every one but 503 (which says that it takes no calls), success only."""
+
+    @field_validator("timeout")
+    @classmethod
+    def check_timeout(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        """Refuse a probe that the next one would overtake."""
+        interval = info.data.get("interval")
+        if interval is not None and value >= interval:
+            raise ValueError(f"must be below interval, {written(interval)} (got {written(value)})")
+        return value
+
+
 class Peer(Section):
     """Another SIP network element: our own core, or the other operator."""
 
@@ -94,6 +118,8 @@ class Peer(Section):
     """Other timers than those of the node."""
     health: PeerHealth = Field(default_factory=PeerHealth)
     """What keeps requests away from a target of it for a while."""
+    probe: Probe | None = None
+    """How its targets are asked whether they are there; not at all unless set."""
 
     @field_validator("port", "transport")
     @classmethod

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ibcf.config.limits import Limits
     from ibcf.config.listeners import Listener
     from ibcf.config.locator import Locator
-    from ibcf.config.peers import Peer
+    from ibcf.config.peers import Peer, Probe
     from ibcf.config.routes import Match, Route
     from ibcf.config.timers import Timers
     from ibcf.config.tls import PeerTls, TlsIdentity
@@ -277,6 +277,17 @@ def _peer(peer: Peer, node: Timers, locator: Locator | None) -> dict[str, Any]:
             "retry_after_ms_max": milliseconds(peer.health.retry_after_max),
             "block_on_503_ms": milliseconds(peer.health.block_on_503),
         },
+        "probe": None if peer.probe is None else _probe(peer.probe),
+    }
+
+
+def _probe(probe: Probe) -> dict[str, Any]:
+    return {
+        "interval_ms": milliseconds(probe.interval),
+        "timeout_ms": milliseconds(probe.timeout),
+        "down_after": probe.down_after,
+        "up_after": probe.up_after,
+        "accept": probe.accept,
     }
 
 

@@ -112,7 +112,9 @@ impl Core {
             polls.push(poll);
         }
         let seed = random_bytes().map_err(NetError::system("no randomness"))?;
-        let owners = seed.iter().fold(0_u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
+        let owners = FixedState::with_seed(
+            seed.iter().fold(0_u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte)),
+        );
         let common = Arc::new(Common {
             inboxes: inboxes.into(),
             counters: (0..workers).map(|_| NetCounters::default()).collect(),
@@ -120,8 +122,8 @@ impl Core {
             buffers: Buffers::new(),
             panics: Panics::default(),
             clock: Clock::new(),
-            owners: FixedState::with_seed(owners),
-            shared: Arc::new(Shared::new(workers)),
+            owners: owners.clone(),
+            shared: Arc::new(Shared::with_owners(workers, owners)),
             census: Arc::new(Census::default()),
             tls: Mutex::new(tls),
         });

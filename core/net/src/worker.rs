@@ -77,7 +77,7 @@ pub(crate) struct Common {
     pub(crate) buffers: Buffers,
     pub(crate) panics: Panics,
     pub(crate) clock: Clock,
-    /// Names the owner of a call.
+    /// Names the opener of a connection; `shared` names the owner of a call by the same.
     pub(crate) owners: FixedState,
     pub(crate) shared: Arc<Shared>,
     pub(crate) census: Arc<Census>,

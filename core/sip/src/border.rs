@@ -21,13 +21,13 @@ pub(crate) use identifiers::{BranchId, hex};
 use located::LocatedPeers;
 pub(crate) use timers::{Arm, TimerKey, WATCH};
 use watched::WatchedTargets;
-pub(crate) use watched::target_key;
+pub(crate) use watched::{target_key, tell};
 
 use crate::admit::{Rate, TokenBucket};
 use crate::decide::{AnswerCache, CachedAnswer, Questions};
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::forward::{CallTable, LocatedHost, RequestContext};
+use crate::forward::{CallTable, LocatedHost, Probers, RequestContext};
 use crate::input::Input;
 use crate::message::{HeaderIndex, Message, StartLine};
 use crate::output::Outputs;
@@ -73,6 +73,7 @@ pub struct Border {
     pub(crate) older: VecDeque<Arc<Generation>>,
     pub(crate) located: LocatedPeers,
     pub(crate) watched: WatchedTargets,
+    pub(crate) probers: Probers,
     pub(crate) contexts: Table<Option<Box<RequestContext>>>,
     pub(crate) server_keys: HashMap<ServerKey, SlotId, FixedState>,
     /// Initial requests that wait for their final response, by what is the same on every path (RFC 3261 §8.2.2.2).
@@ -143,6 +144,7 @@ impl Border {
             older: VecDeque::new(),
             located: LocatedPeers::default(),
             watched: WatchedTargets::default(),
+            probers: Probers::default(),
             contexts: Table::new(limits.transactions_max.div_ceil(workers)),
             server_keys: HashMap::with_hasher(FixedState::with_seed(map_seed)),
             arrivals: HashMap::with_hasher(FixedState::with_seed(map_seed)),
@@ -164,6 +166,7 @@ impl Border {
             buffer: Vec::new(),
         };
         border.watch_peers();
+        border.arrange_probes(Time::ZERO);
         border.publish_limits();
         border.publish();
         border
@@ -193,9 +196,12 @@ impl Border {
                 self.on_unreachable(destination, excerpt, &mut scope);
             }
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
-            Input::Targets(set) => self.locate_peer(set),
+            Input::Targets(set) => self.locate_peer(set, now.time),
             Input::Tick => {}
-            Input::Apply(snapshot) => self.apply(snapshot),
+            Input::Apply(snapshot) => {
+                self.apply(snapshot);
+                self.arrange_probes(now.time);
+            }
             Input::Drain => self.is_draining = true,
             Input::Close => {
                 self.close_requests(&mut scope);

@@ -4,8 +4,11 @@
 //! scrapes adds the shards up. A peer keeps its counters for the life of the process, also when a reload removes it,
 //! or counters would seem to reset.
 
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::FixedState;
 
 use crate::admit::TokenBucket;
 use crate::decide::HealthTable;
@@ -18,11 +21,13 @@ use crate::time::Time;
 mod bounded;
 mod connection;
 mod family;
+mod probe;
 mod targets;
 
 pub use bounded::{Bounded, BoundedShard};
 pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
+pub use probe::ProbeResult;
 
 /// A number with one writer.
 #[derive(Debug, Default)]
@@ -166,6 +171,7 @@ pub struct PeerShard {
     calls_active: [Gauge; 2],
     setup: [Histogram; 2],
     connections: connection::Connections,
+    probes: probe::Probes,
 }
 
 impl Default for PeerShard {
@@ -182,6 +188,7 @@ impl Default for PeerShard {
             calls_active: Default::default(),
             setup: Default::default(),
             connections: connection::Connections::default(),
+            probes: probe::Probes::default(),
         }
     }
 }
@@ -335,17 +342,32 @@ pub struct Shared {
     unknown: Arc<PeerStatistics>,
     /// What is known of the targets of peers.
     pub health: HealthTable,
+    owners: FixedState,
 }
 
 impl Shared {
     /// Makes room for *workers* workers.
     pub fn new(workers: usize) -> Self {
+        Self::with_owners(workers, FixedState::default())
+    }
+
+    /// The same; *owners* names the owner of a call, in a way that no sender can foretell.
+    pub fn with_owners(workers: usize, owners: FixedState) -> Self {
         let unknown = Arc::new(peer_statistics("unknown", workers));
         Self {
             workers: (0..workers).map(|_| WorkerShard::default()).collect(),
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
             unknown,
             health: HealthTable::default(),
+            owners,
+        }
+    }
+
+    /// The worker that owns the call with this Call-ID (design §5).
+    pub fn owner_of(&self, call_id: &[u8]) -> usize {
+        match self.workers() {
+            1 => 0,
+            workers => (self.owners.hash_one(call_id) % workers as u64) as usize,
         }
     }
 

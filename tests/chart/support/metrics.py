@@ -33,6 +33,7 @@ GAUGES = {
     "ibcf_config_generation",
     "ibcf_drain_state",
     "ibcf_peer_targets",
+    "ibcf_peer_up",
     "ibcf_tls_certificate_expiry_timestamp_seconds",
     "ibcf_tls_revocation_list_update_timestamp_seconds",
     "ibcf_transactions_active",

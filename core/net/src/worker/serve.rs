@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -185,12 +184,10 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
     }
 
     fn owner(&self, bytes: &[u8]) -> Option<usize> {
-        let workers = self.common.inboxes.len();
-        if workers == 1 {
+        if self.common.inboxes.len() == 1 {
             return Some(0);
         }
-        let hash = self.common.owners.hash_one(call_id_of(bytes)?);
-        Some((hash % workers as u64) as usize)
+        Some(self.common.shared.owner_of(call_id_of(bytes)?))
     }
 
     fn hand_over_or_drop(&mut self, owner: usize, handed: Handed) {

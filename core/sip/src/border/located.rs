@@ -9,6 +9,7 @@ use super::{Border, Generation};
 use crate::input::TargetSet;
 use crate::rewrite::peer_tag;
 use crate::snapshot::{Location, PeerIndex, Target, document};
+use crate::time::Time;
 
 /// Target sets by the tag of their peer. As many as there are peers, since a set for any other is ignored.
 #[derive(Debug, Default)]
@@ -54,9 +55,10 @@ fn domain_peer(generation: &Generation, tag: u32) -> Option<PeerIndex> {
 }
 
 impl Border {
-    pub(super) fn locate_peer(&mut self, set: TargetSet) {
+    pub(super) fn locate_peer(&mut self, set: TargetSet, now: Time) {
         if let Some(peer) = self.located.put(set, &self.generation) {
             self.watch_peer(peer);
+            self.arrange_probes_of(peer, now);
         }
     }
 

@@ -40,6 +40,10 @@ pub(crate) enum TimerKey {
     Question(SlotId),
     /// A call to look at: session expired, or too long.
     Call(SlotId),
+    /// The next probe of a target.
+    ProbeDue(SlotId),
+    /// The probe under way.
+    Probe(SlotId, Timer),
 }
 
 // Several for each call wait in the wheel.
@@ -64,6 +68,8 @@ impl Border {
             match key {
                 TimerKey::Question(id) => self.on_question_expired(QuestionId(id.to_u64()), scope),
                 TimerKey::Call(id) => self.on_call_timer(id, scope),
+                TimerKey::ProbeDue(id) => self.on_probe_due(id, scope),
+                TimerKey::Probe(id, timer) => self.on_probe_timer(id, timer, scope),
                 TimerKey::Server(id, _)
                 | TimerKey::Branch(id, ..)
                 | TimerKey::Cancel(id, ..)
@@ -120,7 +126,7 @@ impl Border {
             TimerKey::RingingTooLong(_, number) => self.on_timer_c(id, context, number, scope),
             TimerKey::BranchUnanswered(_, number) => self.on_branch_unanswered(id, context, number, scope),
             TimerKey::CancelUnanswered(_) => self.on_cancel_unanswered(id, context, scope),
-            TimerKey::Question(_) | TimerKey::Call(_) => {}
+            TimerKey::Question(_) | TimerKey::Call(_) | TimerKey::ProbeDue(_) | TimerKey::Probe(..) => {}
         }
     }
 

@@ -15,6 +15,7 @@ mod locate;
 mod merged;
 mod next_hop;
 mod places;
+mod probe;
 mod record;
 mod redirect;
 mod request;
@@ -28,3 +29,4 @@ pub(crate) use context::{
     RequestContext, Server, Tried,
 };
 pub(crate) use locate::LocatedHost;
+pub(crate) use probe::Probers;

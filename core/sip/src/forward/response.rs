@@ -13,6 +13,7 @@ use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::{ClientEffect, SlotId};
 
+use super::probe::PROBE_BRANCH;
 use super::redirect::Redirected;
 use super::{BestResponse, Client, RequestContext};
 
@@ -29,19 +30,25 @@ impl Border {
             return;
         }
         let Ok(cseq) = message.cseq() else { return };
-        // PX-26: below our Via there must be the one of whoever asked us, except on the answer to a CANCEL of our own.
-        // What the far side made of that Via is what the caller reads first: it must be one.
+        // RFC 3261 §18.1.2: a top Via that is not ours means that the response is not for us.
+        let branch = message.top_via().ok().and_then(|via| via.branch());
+        let branch = branch.and_then(|branch| BranchId::read(&self.hasher, branch));
+        let is_of_probe = branch.is_some_and(|branch| branch.number == PROBE_BRANCH);
+        // PX-26: below our Via there must be the one of whoever asked us, except where we asked ourselves. What the far side
+        // made of that Via is what the caller reads first: it must be one.
+        let is_own = cseq.method == Method::Cancel || is_of_probe;
         let next = message.values(HeaderId::Via).nth(1).is_some_and(|via| Via::parse(via.value).is_ok());
-        if cseq.method != Method::Cancel && !next {
+        if !is_own && !next {
             self.statistics().dropped_messages.one();
             return;
         }
         if let Some(peer) = received.peer {
             self.peer_shard(peer).response(Way::Received, cseq.method, status);
         }
-        // RFC 3261 §18.1.2: a top Via that is not ours means that the response is not for us.
-        let branch = message.top_via().ok().and_then(|via| via.branch());
-        let is_found = branch.and_then(|branch| BranchId::read(&self.hasher, branch)).is_some_and(|branch| {
+        let is_found = branch.is_some_and(|branch| {
+            if is_of_probe {
+                return self.on_probe_response(branch, status, scope);
+            }
             self.with_context(branch.slot, scope, |border, context, scope| {
                 if cseq.method == Method::Cancel {
                     border.on_cancel_response(branch.slot, context, branch.number, status, scope);
@@ -426,6 +433,9 @@ impl Border {
         let Some(branch) = branch_in(excerpt).and_then(|branch| BranchId::read(&self.hasher, branch)) else {
             return;
         };
+        if branch.number == PROBE_BRANCH {
+            return self.on_probe_unreachable(branch, scope);
+        }
         self.with_context(branch.slot, scope, |border, context, scope| {
             let Some(own) = context.branches.get_mut(usize::from(branch.number)) else { return };
             let effect = match &mut own.client {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::connection::{ConnectionResult, TRANSPORTS};
 use super::{
-    CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, QUESTION_BOUNDS_MS,
-    QUESTION_KINDS, QuestionCounts, SETUP_BOUNDS_MS, WorkerShard,
+    CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, ProbeResult,
+    QUESTION_BOUNDS_MS, QUESTION_KINDS, QuestionCounts, SETUP_BOUNDS_MS, WorkerShard,
 };
 use crate::reason::Reason;
 
@@ -121,6 +121,7 @@ fn peer_families(peers: &[Arc<PeerStatistics>]) -> Vec<Family> {
     let mut families = message_families(peers);
     families.extend(call_families(peers));
     families.extend(connection_families(peers));
+    families.extend(probe_families(peers));
     families
 }
 
@@ -273,6 +274,33 @@ fn connection_families(peers: &[Arc<PeerStatistics>]) -> [Family; 2] {
         }
     }
     [active.0, results.0]
+}
+
+fn probe_families(peers: &[Arc<PeerStatistics>]) -> [Family; 2] {
+    let mut results = Builder::new(
+        "ibcf_probes_total",
+        Kind::Counter,
+        "OPTIONS to the targets of the peer, by what came of them.",
+        &["peer", "result"],
+    );
+    let mut delay = Builder::new(
+        "ibcf_peer_options_rtt_seconds",
+        Kind::Histogram,
+        "From a probe to its answer.",
+        &["peer"],
+    )
+    .bounds(&QUESTION_BOUNDS_MS);
+    for peer in peers {
+        let count = |at: usize| total(peer, |shard| &shard.probes.results[at]);
+        if (0..ProbeResult::ALL.len()).all(|at| count(at) == 0) {
+            continue;
+        }
+        for (at, result) in ProbeResult::ALL.iter().enumerate() {
+            results.add(&[&peer.id, result.name()], count(at));
+        }
+        delay.add_histogram(&[&peer.id], peer.shards.iter().map(|shard| &shard.probes.delay));
+    }
+    [results.0, delay.0]
 }
 
 #[allow(clippy::cast_precision_loss)]
