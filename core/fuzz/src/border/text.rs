@@ -45,6 +45,14 @@ const EXTRA: [&str; 16] = [
     "Session-ID: ab;remote=0\r\nP-Served-User: <sip:u@x>\r\n",
     "Contact: *\r\n",
 ];
+const CONTACTS: [&str; 6] = [
+    "<sip:far@198.51.100.20>",
+    "<sip:x@one.six.example>;q=0.5, <sip:bob@b.example>;q=0.7",
+    "<sip:bob@b.example>, <tel:+441632960084>, <sip:x@d.example>",
+    "<sip:evil@203.0.113.99?Route=%3Csip:x%3E>, <mailto:x@y>, *",
+    "<sip:a@b.example>,<sip:b@b.example>,<sip:c@b.example>,<sip:d@b.example>,<sip:e@b.example>,<sip:f@b.example>",
+    "\"",
+];
 const TAGS: [&str; 4] = ["tb", "tc", "td", ""];
 
 /// A request of *side*.
@@ -82,7 +90,8 @@ fn write_extra(text: &mut String, bytes: &mut Bytes<'_>) {
 pub(super) fn response(request: &[u8], bytes: &mut Bytes<'_>) -> Vec<u8> {
     let text = String::from_utf8_lossy(request);
     let status = bytes.choose(&STATUSES);
-    let tag = bytes.choose(&TAGS);
+    let chosen = usize::from(bytes.byte());
+    let (tag, contact) = (TAGS[chosen % TAGS.len()], CONTACTS[chosen / TAGS.len() % CONTACTS.len()]);
     let mut reply = format!("SIP/2.0 {status} Said\r\n");
     for line in lines(&text, &["Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Record-Route"]) {
         reply.push_str(line);
@@ -91,7 +100,7 @@ pub(super) fn response(request: &[u8], bytes: &mut Bytes<'_>) -> Vec<u8> {
         }
         reply.push_str("\r\n");
     }
-    reply.push_str("Contact: <sip:far@198.51.100.20>\r\n");
+    let _ = write!(reply, "Contact: {contact}\r\n");
     write_extra(&mut reply, bytes);
     let body = "y".repeat(usize::from(bytes.byte()));
     let _ = write!(reply, "Content-Length: {}\r\n\r\n{body}", body.len());
