@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -235,3 +236,44 @@ def test_a_peer_whose_dns_is_silent_delays_no_other(set_stage: SetStage, carrier
         c.expect()
     record = scene.record()
     assert (record["peer_out"], record["setup_s"] < 2) == ("carrier_c", True)
+
+
+def by_request_uri(document: Document, dns: str) -> None:
+    """Let carrier B be found by the host of each Request-URI."""
+    by_domain(document, dns)
+    peer = section(document, "peers", "carrier_b")
+    del peer["domain"]
+    peer["locate"] = "request_uri"
+
+
+def test_the_host_of_the_request_uri_says_where_a_call_goes(
+    set_stage: SetStage, domains: NameServer, moved: Carrier, carriers: Carriers
+) -> None:
+    """The core asks for the host that ENUM gave, keeps the answer for its TTL, and asks again after it."""
+    domains.publish("b.example", server(carriers.b).replace("_udp", "_udp.ims"), ttl_s=2)
+    scene = set_stage(lambda document: by_request_uri(document, domains.address))
+    b = scene.uas("01-basic-call/uas.xml", carriers.b, calls=2)
+    for _ in range(2):
+        scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    b.expect(2)
+    records = scene.border.wait_for_records(2)
+    assert {record["attempts"][0]["target"] for record in records} == {f"{carriers.b.target};transport=udp"}
+
+    domains.publish("b.example", server(moved).replace("_udp", "_udp.ims"), ttl_s=2)
+    there = scene.uas("01-basic-call/uas.xml", moved)
+    time.sleep(3)  # real time: the TTL that passes is that of c-ares and of the core
+    scene.uac("01-basic-call/uac.xml", NUMBER_OF_B).expect()
+    there.expect()
+
+
+def test_a_host_that_is_nowhere_leaves_the_call_to_the_next_peer(
+    set_stage: SetStage, domains: NameServer, carriers: Carriers
+) -> None:
+    """When DNS knows no such host, or says nothing, the call overflows to carrier C."""
+    domains.publish("b.example", "other A 127.0.0.3\n")
+    scene = set_stage(lambda document: by_request_uri(document, domains.address))
+    c = scene.uas("06-failover-on-503/uas.xml", carriers.c)
+    scene.uac("06-failover-on-503/uac.xml", NUMBER_OF_B).expect()
+    c.expect()
+    assert scene.record()["peer_out"] == "carrier_c"
+    assert scene.grown("ibcf_locations_total", result="not_found") == 1
