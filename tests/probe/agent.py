@@ -139,6 +139,7 @@ class Agent:
         config.idUri = command["identity"]
         config.sipConfig.proxies = as_strings([command["route"]])
         config.natConfig.contactRewriteUse = 0
+        config.natConfig.contactUseSrcPort = 0  # be reached where we listen, not only over the connection we opened
         config.natConfig.viaRewriteUse = False
         config.natConfig.sdpNatRewriteUse = False
         config.mediaConfig.transportConfig.port = 0

@@ -42,7 +42,7 @@ def agents(identities: Identities, tmp_path_factory: pytest.TempPathFactory) -> 
         yield caller, callee
 
 
-@pytest.fixture(params=["udp", "tcp"])
+@pytest.fixture(params=["udp", "tcp", "tls"])
 def transport(request: pytest.FixtureRequest) -> str:
     """Go through the transports."""
     found: str = request.param

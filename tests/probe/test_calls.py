@@ -3,6 +3,7 @@
 import pytest
 
 from tests.probe.line import Dialled, Line
+from tests.system.support.children import wait_until
 from tests.system.support.flow import NUMBER_OF_B
 
 pytestmark = pytest.mark.system
@@ -12,8 +13,9 @@ def ended(line: Line, call: Dialled) -> None:
     """Check that both sides know of the end and that nothing stays behind in the border."""
     for leg in (call.caller, call.callee):
         leg.wait_for("state", state="disconnected")
-    metrics = line.scene.border.metrics()
-    assert metrics.value("ibcf_calls_active") == 0
+    border = line.scene.border
+    wait_until(lambda: border.metrics().value("ibcf_calls_active") == 0, deadline_s=5, what="no call is up any more")
+    metrics = border.metrics()
     assert metrics.value("ibcf_core_panics_total") == 0
     assert metrics.value("ibcf_parse_errors_total") == 0
 

