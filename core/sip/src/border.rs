@@ -23,7 +23,7 @@ pub(crate) use timers::{Arm, TimerKey, WATCH};
 use watched::WatchedTargets;
 pub(crate) use watched::{target_key, tell};
 
-use crate::admit::{Rate, TokenBucket};
+use crate::admit::{Rate, RefusedLately, TokenBucket};
 use crate::decide::{AnswerCache, CachedAnswer, Questions};
 use crate::event::Event;
 use crate::flow::Flow;
@@ -87,6 +87,7 @@ pub struct Border {
     pub(crate) locations: AnswerCache<LocatedHost>,
     pub(crate) questions: Questions,
     pub(crate) is_draining: bool,
+    pub(crate) refused_lately: RefusedLately,
     unknown_bucket: TokenBucket,
     refusal_bucket: TokenBucket,
     pub(crate) token_alarms: TokenBucket,
@@ -156,6 +157,7 @@ impl Border {
             locations: AnswerCache::new(limits.locations_max.div_ceil(workers), map_seed),
             questions: Questions::new(config.worker, limits.questions_max.div_ceil(workers), map_seed),
             is_draining: false,
+            refused_lately: RefusedLately::default(),
             unknown_bucket: TokenBucket::default(),
             refusal_bucket: TokenBucket::default(),
             token_alarms: TokenBucket::default(),

@@ -34,6 +34,17 @@ fn a_peer_above_its_rate_gets_503_without_retry_after() {
 }
 
 #[test]
+fn a_repetition_of_what_was_refused_is_refused_again_when_there_is_room() {
+    let mut world = limited(json!({"requests_per_second": 10, "burst": 1}));
+    only(&invite(&mut world, "first"), "INVITE");
+    let refused = only(&invite(&mut world, "second"), "SIP/2.0 503").clone();
+    world.advance(1_000);
+    let again = invite(&mut world, "second");
+    assert_eq!(only(&again, "SIP/2.0 503").text, refused.text, "one request has one final response");
+    only(&invite(&mut world, "third"), "INVITE");
+}
+
+#[test]
 fn emergency_calls_and_dialogs_pass_the_rate() {
     let mut policy = policy();
     policy["peers"][0]["limits"] = json!({"requests_per_second": 1, "burst": 1, "calls_max": 2});

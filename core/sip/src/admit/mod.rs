@@ -1,10 +1,12 @@
 //! Stage `admit`: is the sender a configured peer, and may it speak now?
 //!
-//! Nothing here creates state for a sender: floods and scans end in this stage. It knows addresses, rates and counts,
-//! and refuses to know anything that stands in a message.
+//! Nothing here creates state for a sender: floods and scans end in this stage. It knows addresses, rates and counts, and of
+//! what it refused the keys, in a fixed number of places; it refuses to know anything that stands in a message.
 
 mod rate;
+mod refused;
 mod source;
 
 pub use rate::{Rate, TokenBucket};
+pub use refused::RefusedLately;
 pub use source::SourceTable;

@@ -106,7 +106,8 @@ impl Border {
         if request.method == Method::Ack {
             return self.on_ack_to_success(message, received, peer, scope);
         }
-        if let Err(rejection) = self.admit(message, request, peer, scope) {
+        if let Err(rejection) = self.admit(key, message, request, peer, scope) {
+            self.refused_lately.put(key, rejection.reason, scope.now.time);
             return self.refuse(message, request, received, &rejection, rejection.reason.entry().text, scope);
         }
         if is_initial(message) {
@@ -192,11 +193,16 @@ impl Border {
     /// May it begin? Requests inside dialogs always may; emergency calls pass every limit but draining (TEL-20).
     fn admit(
         &self,
+        key: ServerKey,
         message: &Message<'_>,
         request: RequestLine<'_>,
         peer: PeerIndex,
         scope: &Scope<'_>,
     ) -> Result<(), Rejection> {
+        let refused = self.refused_lately.find(key, scope.now.time);
+        if let Some(reason) = refused.filter(|reason| *reason != Reason::Draining) {
+            return Err(Rejection::new(reason)); // a repetition gets the same answer (RFC 3261 §8.2.7)
+        }
         if !is_initial(message) {
             return Ok(());
         }
@@ -274,6 +280,7 @@ impl Border {
     ) {
         let Ok(id) = self.contexts.insert(None) else {
             let rejection = Rejection::new(Reason::Overload);
+            self.refused_lately.put(key, rejection.reason, scope.now.time);
             return self.refuse(message, request, received, &rejection, "transaction table full", scope);
         };
         self.server_keys.insert(key, id);
