@@ -98,9 +98,12 @@ fn a_stop_answers_what_waits_and_writes_its_record() {
     assert!(!world.border.is_idle());
     let sent = world.handle(Input::Close);
     assert_eq!(sent.iter().filter(|sent| sent.start().starts_with("SIP/2.0 503")).count(), 2);
+    assert_eq!(only(&sent, "CANCEL").to.to_string(), B, "what rings must stop");
     assert!(world.border.is_idle());
     let reasons: Vec<_> = world.records().iter().map(|record| record.reason).collect();
     assert_eq!(reasons, [Some("forward.node_stopped"); 2]);
+    world.advance(70_000);
+    world.assert_quiet();
 }
 
 #[test]

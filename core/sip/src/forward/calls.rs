@@ -17,9 +17,9 @@ use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::transaction::{SlotId, Table};
 
-use super::RequestContext;
 use super::kept::KeptRecord;
 use super::places::{DownstreamPlace, UpstreamPlace};
+use super::{Cancelled, RequestContext};
 
 /// After a session expired, how long the refresh may still be on its way.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(32);
@@ -246,6 +246,11 @@ impl Border {
         for id in open {
             self.with_context(id, scope, |border, context, scope| {
                 if context.final_status.is_none() {
+                    if context.is_invite() {
+                        // Nobody would hear an answer any more, and the caller tries elsewhere: what rings must stop.
+                        context.cancelled = Some(Cancelled { reason: Reason::NodeStopped, header: None });
+                        border.cancel_branches(id, context, scope);
+                    }
                     border.reject(id, context, None, &Rejection::new(Reason::NodeStopped), scope);
                 }
             });

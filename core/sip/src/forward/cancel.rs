@@ -60,6 +60,16 @@ impl Border {
             context.decision.is_parked = false;
             return self.reject(id, context, None, &Rejection::new(reason), scope);
         }
+        self.cancel_branches(id, context, scope);
+    }
+
+    /// Sends the CANCEL of every branch that may have one, and waits for their final responses no longer than §9.1 says.
+    pub(super) fn cancel_branches(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        scope: &mut Scope<'_>,
+    ) {
         let after = context.generation.snapshot.peer(context.upstream).timers.transaction_life();
         self.wheel.arm(scope.now.time + after, TimerKey::CancelUnanswered(id));
         for number in 0..context.branches.len() {
