@@ -1,15 +1,16 @@
-//! The calling side of an agent: INVITE, CANCEL, ACK, hold, BYE; MESSAGE and OPTIONS.
+//! The calling side of an agent: INVITE, PRACK, CANCEL, ACK and BYE; MESSAGE and OPTIONS; and what either side asks inside a call.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use ibcf_sip::Time;
+use ibcf_sip::snapshot::Transport;
 
-use crate::peer::{Actions, Agent, Dialog, Step, Wake, call_id};
-use crate::plan::{Dialled, Kind, Way};
-use crate::resend::{Purpose, T2};
-use crate::text::{Text, uri_of};
+use crate::dialog::Dialog;
+use crate::peer::{Actions, Agent, Step, UNTOUCHED, call_id};
+use crate::plan::{Dialled, Kind, Middle, Way};
+use crate::resend::Purpose;
+use crate::text::Text;
 
 const BODY: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
@@ -19,6 +20,8 @@ const BODY: &str =
 pub struct Calling {
     /// Where its requests go, until a dialog says otherwise.
     pub border: Option<SocketAddr>,
+    /// The INVITEs inside dialogs by their `CSeq` number, and where they went.
+    pub reinvites: Vec<(u32, Vec<u8>, SocketAddr)>,
     state: State,
     branch: String,
     uri: String,
@@ -26,8 +29,6 @@ pub struct Calling {
     to: String,
     wants_cancel: bool,
     has_cancelled: bool,
-    /// The re-INVITE, and where it went.
-    hold: Option<(Vec<u8>, SocketAddr)>,
     /// The tags that answered 2xx, the `CSeq` number, and the ACK that each got.
     acks: Vec<(String, u32, Vec<u8>, SocketAddr)>,
 }
@@ -41,8 +42,12 @@ enum State {
     Final,
 }
 
-/// The `CSeq` number of the first request of a caller.
-const FIRST: Purpose = Purpose::Request { cseq: 1, is_cancel: false };
+impl Calling {
+    /// Loses all but where the border is.
+    pub fn forget(&mut self) {
+        *self = Self { border: self.border, ..Self::default() };
+    }
+}
 
 impl Agent {
     /// Sends the first request.
@@ -52,21 +57,18 @@ impl Agent {
         self.calling.branch = self.branch();
         self.calling.uri = self.dialled_uri(border);
         self.calling.to = format!("<{}>", self.calling.uri);
-        let (method, cap) = match self.plan.kind {
-            Kind::Call => ("INVITE", None),
-            Kind::Message => ("MESSAGE", Some(T2)),
-            Kind::Ping => ("OPTIONS", Some(T2)),
-        };
+        let method = self.plan.kind.method();
         let bytes = self.first_request(method, cseq);
-        self.resends.start(FIRST, bytes, border, cap, now, actions);
+        let purpose = Purpose::Request { cseq, is_cancel: false };
+        self.resends.start(purpose, bytes, border, self.pace(method), now, actions);
         if self.plan.kind == Kind::Call {
             self.calling.state = State::Calling;
             if let Some(cancel_ms) = self.plan.cancel_ms {
-                actions.wake(Duration::from_millis(cancel_ms), Wake::Step(Step::Cancel));
+                actions.step(cancel_ms, Step::Cancel);
             }
         }
         if let Some(vanish_ms) = self.plan.vanish_ms {
-            actions.wake(Duration::from_millis(vanish_ms), Wake::Step(Step::Vanish));
+            actions.step(vanish_ms, Step::Vanish);
         }
     }
 
@@ -82,18 +84,31 @@ impl Agent {
             Dialled::Mute(number) => format!("tel:+441688{number:06}"),
             Dialled::Forbidden => format!("sip:+449098790000@{domain};user=phone"),
             Dialled::Sip => format!("sip:bob{}@{domain}", self.call),
+            Dialled::Located => format!("sip:dan{}@d.example", self.call),
+            Dialled::Emergency => "urn:service:sos.fire".to_owned(),
         }
     }
 
     fn first_request(&self, method: &str, cseq: u32) -> Vec<u8> {
         let name = |long: &'static str, short: &'static str| if self.plan.short_names { short } else { long };
-        let mut out = format!("{method} {} SIP/2.0\r\n", self.calling.uri);
+        let mut out = String::with_capacity(1_536);
         let _ = write!(
             out,
-            "{}: SIP/2.0/UDP {};branch={};rport\r\nMax-Forwards: 70\r\n{}: {}\r\n{}: {}\r\n{}: {}\r\nCSeq: {cseq} {method}\r\n",
+            "{method} {} SIP/2.0\r\n{}: SIP/2.0/{} {};branch={};rport\r\n",
+            self.calling.uri,
             name("Via", "v"),
-            self.address,
+            self.via_transport(),
+            self.place.address,
             self.calling.branch,
+        );
+        if self.plan.has_proxy {
+            out.push_str("Via: SIP/2.0/UDP ue.a.example:5070;branch=z9hG4bKdeep;received=10.9.9.9 ,\r\n SIP/2.0/UDP b;branch=z9hG4bKr\r\n");
+            let transport = if self.place.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+            let _ = write!(out, "Record-Route: <sip:proxy@{}{transport};lr>\r\n", self.place.address);
+        }
+        let _ = write!(
+            out,
+            "Max-Forwards: 70\r\n{}: {}\r\n{}: {}\r\n{}: {}\r\nCSeq: {cseq} {method}\r\n",
             name("From", "f"),
             self.from(),
             name("To", "t"),
@@ -102,17 +117,27 @@ impl Agent {
             call_id(self.call),
         );
         if method == "INVITE" {
-            let _ = write!(out, "{}: <sip:{}@{}>\r\n", name("Contact", "m"), self.label, self.address);
+            let _ = write!(out, "{}: {}\r\n", name("Contact", "m"), self.contact());
+            let _ = write!(out, "{}: 100rel, timer\r\n", name("Supported", "k"));
+            out.push_str(&self.session_headers());
         }
         out.push_str("P-Asserted-Identity: <sip:+441632000001@a.example;user=phone>\r\n");
-        out.push_str("X-Unknown: folded\r\n  and kept\r\n");
+        out.push_str("X-Unwanted: folded\r\n  and taken out\r\n");
+        out.push_str(UNTOUCHED);
         let _ = write!(out, "{}: application/sdp\r\n", name("Content-Type", "c"));
         let _ = write!(out, "{}: {}\r\n\r\n{BODY}", name("Content-Length", "l"), BODY.len());
         out.into_bytes()
     }
 
+    fn session_headers(&self) -> String {
+        self.plan
+            .session_s
+            .map(|seconds| format!("Session-Expires: {seconds};refresher=uac\r\n"))
+            .unwrap_or_default()
+    }
+
     fn from(&self) -> String {
-        format!("\"Al, \\\"A\\\"\" <sip:+441632000001@a.example;user=phone>;tag={}", self.tag())
+        format!("\"Al, \\\"A\\\"\" <sip:+441632000001@a.example;user=phone>;tag={}", self.tag(0))
     }
 
     /// Takes a response to something that this agent asked.
@@ -122,11 +147,8 @@ impl Agent {
         match (text.method(), status) {
             ("INVITE", 100..=199) => {
                 self.resends.stop(purpose);
-                if cseq == 1 && self.calling.state == State::Calling {
-                    self.calling.state = State::Proceeding;
-                    if self.calling.wants_cancel {
-                        self.cancel(now, actions);
-                    }
+                if cseq == 1 && self.is_caller() {
+                    self.on_provisional(text, status, now, actions);
                 }
             }
             ("INVITE", 200..=299) => {
@@ -135,17 +157,65 @@ impl Agent {
             }
             ("INVITE", _) => {
                 self.resends.stop(purpose);
+                if matches!(status, 408 | 481) {
+                    self.end_dialog(text);
+                }
                 self.acknowledge_failure(text, actions);
             }
             (_, 100..=199) => {}
             _ => {
                 self.resends.stop(purpose);
+                if matches!(status, 408 | 481) {
+                    self.end_dialog(text);
+                }
             }
         }
     }
 
+    /// The other end knows nothing of the dialog any more (§12.2.1.2).
+    fn end_dialog(&mut self, text: &Text<'_>) {
+        let (local, remote) = (text.tag("From").unwrap_or_default(), text.tag("To").unwrap_or_default());
+        for dialog in self.dialogs.iter_mut().filter(|dialog| dialog.is(local, remote)) {
+            dialog.is_over = true;
+        }
+    }
+
+    const fn is_caller(&self) -> bool {
+        self.calling.border.is_some()
+    }
+
+    fn on_provisional(&mut self, text: &Text<'_>, status: u16, now: Time, actions: &mut Actions) {
+        if self.calling.state == State::Calling {
+            self.calling.state = State::Proceeding;
+            if self.calling.wants_cancel {
+                self.cancel(now, actions);
+            }
+        }
+        if status == 100 || text.tag("To").is_none() || self.calling.state == State::Final {
+            return;
+        }
+        let dialog = self.dialog_of(text);
+        if let Ok(rseq) = text.first("RSeq").parse::<u32>()
+            && let Some(known) = self.dialogs.get_mut(dialog).filter(|dialog| dialog.rseq < rseq)
+        {
+            known.rseq = rseq;
+            let extra = format!("RAck: {rseq} {} INVITE\r\n", text.cseq());
+            self.send_in_dialog(dialog, "PRACK", (&extra, ""), now, actions);
+        }
+    }
+
+    /// The dialog that a response belongs to; a new one, if there is none.
+    fn dialog_of(&mut self, text: &Text<'_>) -> usize {
+        let (local, remote) = (text.tag("From").unwrap_or_default(), text.tag("To").unwrap_or_default());
+        if let Some(at) = self.dialogs.iter().position(|dialog| dialog.is(local, remote)) {
+            return at;
+        }
+        self.dialogs.push(Dialog::of_caller(self.from(), text, self.place.address));
+        self.dialogs.len() - 1
+    }
+
     fn on_answer(&mut self, text: &Text<'_>, now: Time, actions: &mut Actions) {
-        let tag = text.tag("To").unwrap_or_default().to_owned();
+        let tag = text.tag("To").unwrap_or_default();
         let cseq = text.cseq();
         if let Some((_, _, ack, to)) =
             self.calling.acks.iter().find(|(known, at, ..)| *known == tag && *at == cseq)
@@ -153,54 +223,66 @@ impl Agent {
             actions.send(*to, ack);
             return;
         }
-        if cseq > 1 {
-            self.acknowledge(tag, cseq, actions);
+        let is_first_invite = cseq == 1 && self.is_caller();
+        if is_first_invite && self.calling.state == State::Idle {
+            return; // it lost what it knew
+        }
+        let dialog = if is_first_invite {
+            self.dialog_of(text)
+        } else {
+            let local = text.tag("From").unwrap_or_default();
+            let Some(at) = self.dialogs.iter().position(|dialog| dialog.is(local, tag)) else { return };
+            at
+        };
+        if let Some((ack, to)) = self.request(dialog, "ACK", cseq, "", "") {
+            actions.send(to, &ack);
+            self.calling.acks.push((tag.to_owned(), cseq, ack, to));
+        }
+        if is_first_invite {
+            self.on_first_answer(dialog, now, actions);
+        }
+    }
+
+    fn on_first_answer(&mut self, dialog: usize, now: Time, actions: &mut Actions) {
+        let is_second = std::mem::replace(&mut self.calling.state, State::Final) == State::Final;
+        if let Some(dialog) = self.dialogs.get_mut(dialog) {
+            dialog.is_confirmed = true;
+        }
+        if is_second || self.calling.wants_cancel {
+            // Another device answered too, or the CANCEL lost the race: nobody is in that call.
+            self.send_bye(dialog, now, actions);
             return;
         }
-        let is_second = std::mem::replace(&mut self.calling.state, State::Final) == State::Final;
-        let ours = self.dialog.take();
-        let mut routes: Vec<_> =
-            text.all("Record-Route").flat_map(|value| value.split(',')).map(str::trim).collect();
-        routes.reverse();
-        self.dialog = Some(Dialog {
-            local: self.from(),
-            remote: text.first("To").to_owned(),
-            target: uri_of(text.first("Contact")).to_owned(),
-            routes: routes.into_iter().map(str::to_owned).collect(),
-        });
-        self.acknowledge(tag, cseq, actions);
-        if is_second {
-            // Another target answered too, after the border had gone on: one of the two calls is enough.
-            self.send_bye(now, actions);
-            self.dialog = ours;
-        } else if self.calling.wants_cancel {
-            self.hang_up(now, actions);
-        } else {
-            self.plan_the_rest(actions);
+        if !self.plan.called_asks {
+            self.plan_middle(actions);
         }
-    }
-
-    fn plan_the_rest(&self, actions: &mut Actions) {
-        if let Some(hold_ms) = self.plan.hold_ms {
-            actions.wake(Duration::from_millis(hold_ms), Wake::Step(Step::Hold));
+        if let Some(seconds) = self.plan.session_s {
+            actions.step(u64::from(seconds) * 500, Step::Refresh);
         }
         if !self.plan.called_hangs_up {
-            actions.wake(Duration::from_millis(self.plan.bye_ms), Wake::Step(Step::HangUp));
+            actions.step(self.plan.bye_ms, Step::HangUp);
         }
     }
 
-    fn acknowledge(&mut self, tag: String, cseq: u32, actions: &mut Actions) {
-        let Some((ack, to)) = self.request("ACK", cseq, "") else { return };
-        actions.send(to, &ack);
-        self.calling.acks.push((tag, cseq, ack, to));
+    /// Plans what this side asks inside the call.
+    pub fn plan_middle(&self, actions: &mut Actions) {
+        if let Some((after_ms, _)) = self.plan.middle {
+            actions.step(after_ms, Step::Ask);
+        }
     }
 
     /// The ACK of a failure goes where the INVITE went, with its branch (§17.1.1.3).
     fn acknowledge_failure(&mut self, text: &Text<'_>, actions: &mut Actions) {
-        if text.cseq() > 1 {
-            let held = self.calling.hold.as_ref().and_then(|(invite, to)| Some((Text::read(invite)?, *to)));
-            let Some((invite, to)) = held else { return };
+        if text.cseq() > 1 || !self.is_caller() {
+            let cseq = text.cseq();
+            let sent = self.calling.reinvites.iter().find(|(number, ..)| *number == cseq);
+            let Some((invite, to)) = sent.and_then(|(_, invite, to)| Some((Text::read(invite)?, *to))) else {
+                return;
+            };
             actions.send(to, &ack_of(&invite, text.first("To")));
+            return;
+        }
+        if self.calling.state == State::Idle {
             return;
         }
         self.calling.state = State::Final;
@@ -211,10 +293,11 @@ impl Agent {
 
     fn beside_the_invite(&self, method: &str, to: &str) -> Vec<u8> {
         format!(
-            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={};rport\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {to}\r\n\
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/{} {};branch={};rport\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {to}\r\n\
              Call-ID: {}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n",
             self.calling.uri,
-            self.address,
+            self.via_transport(),
+            self.place.address,
             self.calling.branch,
             self.from(),
             call_id(self.call),
@@ -231,27 +314,27 @@ impl Agent {
         let Some(border) = self.calling.border else { return };
         self.calling.has_cancelled = true;
         let bytes = self.beside_the_invite("CANCEL", &self.calling.to);
-        self.resends.start(
-            Purpose::Request { cseq: 1, is_cancel: true },
-            bytes,
-            border,
-            Some(T2),
-            now,
-            actions,
-        );
+        let pace = self.pace("CANCEL");
+        self.resends.start(Purpose::Request { cseq: 1, is_cancel: true }, bytes, border, pace, now, actions);
     }
 
-    /// Puts the call on hold with a re-INVITE.
-    pub fn hold(&mut self, now: Time, actions: &mut Actions) {
-        if self.dialog.is_none() || self.is_over {
-            return;
-        }
-        let cseq = self.next_cseq();
-        let body = format!("{BODY}a=sendonly\r\n");
-        if let Some((bytes, to)) = self.request("INVITE", cseq, &body) {
-            self.calling.hold = Some((bytes.clone(), to));
-            self.resends.start(Purpose::Request { cseq, is_cancel: false }, bytes, to, None, now, actions);
-        }
+    /// Asks what the plan says inside the call.
+    pub fn ask(&mut self, now: Time, actions: &mut Actions) {
+        let Some((dialog, (_, middle))) = self.current_dialog().zip(self.plan.middle) else { return };
+        let (extra, body) = match middle {
+            Middle::Reinvite => (self.session_headers(), format!("{BODY}a=sendonly\r\n")),
+            Middle::Update => (self.session_headers(), String::new()),
+            Middle::Info => ("Info-Package: dtmf\r\n".to_owned(), "Signal=5\r\n".to_owned()),
+        };
+        self.send_in_dialog(dialog, middle.method(), (&extra, &body), now, actions);
+    }
+
+    /// Keeps the session alive (RFC 4028 §7.4).
+    pub fn refresh(&mut self, now: Time, actions: &mut Actions) {
+        let Some((dialog, seconds)) = self.current_dialog().zip(self.plan.session_s) else { return };
+        let headers = self.session_headers();
+        self.send_in_dialog(dialog, "UPDATE", (&headers, ""), now, actions);
+        actions.step(u64::from(seconds) * 500, Step::Refresh);
     }
 }
 

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use ibcf_sip::Time;
 
 use crate::network::Fate;
-use crate::policy::LISTENERS;
 use crate::text::Text;
+use crate::topology;
 
 const GAP: usize = 46;
 
@@ -33,7 +33,7 @@ impl Ladder {
             (Some(_), Some(_)) => "twice",
             _ => "",
         };
-        let is_from_border = LISTENERS.contains(&source);
+        let is_from_border = topology::is_border(source);
         let agent = if is_from_border { destination } else { source };
         let is_left = agent == self.caller;
         let (head, tail) = if is_left == is_from_border { ("<", " ") } else { (" ", ">") };
@@ -72,12 +72,13 @@ mod tests {
     fn arrows_point_from_sender_to_receiver() {
         let caller: SocketAddr = "10.0.1.10:5060".parse().unwrap();
         let carrier: SocketAddr = "198.51.100.1:5060".parse().unwrap();
+        let [home, peer] = [0, 1].map(|at| topology::LISTENERS[at].0);
         let mut ladder = Ladder::new(caller);
         let fate = Fate { first: Some(Duration::ZERO), second: None };
         let bytes = b"BYE sip:b SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n";
-        ladder.add(Time::ZERO, caller, LISTENERS[0], bytes, fate);
-        ladder.add(Time::ZERO, LISTENERS[1], carrier, bytes, fate);
-        ladder.add(Time::ZERO, carrier, LISTENERS[1], bytes, Fate { first: None, second: None });
+        ladder.add(Time::ZERO, caller, home, bytes, fate);
+        ladder.add(Time::ZERO, peer, carrier, bytes, fate);
+        ladder.add(Time::ZERO, carrier, peer, bytes, Fate { first: None, second: None });
         let text = ladder.render();
         let rows: Vec<_> = text.lines().skip(1).collect();
         assert!(rows[0].contains("| ") && rows[0].contains(" BYE sip:b (2) ") && rows[0].contains(">|"));

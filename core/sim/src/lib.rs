@@ -5,20 +5,30 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agenda;
 pub mod answering;
 pub mod calling;
 pub mod checker;
+pub mod dialog;
+pub mod dns;
 pub mod ladder;
 pub mod network;
+pub mod node;
 pub mod noise;
 pub mod peer;
 pub mod plan;
 pub mod policy;
 pub mod random;
 pub mod resend;
+pub mod sabotage;
+pub mod stream;
 pub mod text;
+pub mod topology;
+pub mod trouble;
+mod wire;
 pub mod world;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,8 +50,22 @@ pub struct Summary {
     pub received: u64,
     /// Datagrams that it sent.
     pub sent: u64,
+    /// How the calls ended.
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// What went wrong, told with seed and ladder; empty if all is well.
     pub faults: Vec<String>,
+}
+
+impl Summary {
+    fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.received += other.received;
+        self.sent += other.sent;
+        for (outcome, calls) in other.outcomes {
+            *self.outcomes.entry(outcome).or_default() += calls;
+        }
+        self.faults.extend(other.faults);
+    }
 }
 
 /// Splits *calls* into runs from *setup*'s seed on.
@@ -70,9 +94,13 @@ pub fn play(setups: &[Setup]) -> Result<Summary, SnapshotError> {
             setups.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX))
         {
             let report = world::run(*setup)?;
-            summary.calls += setup.calls;
-            summary.received += report.received;
-            summary.sent += report.sent;
+            summary.add(Summary {
+                calls: setup.calls,
+                received: report.received,
+                sent: report.sent,
+                outcomes: report.outcomes.clone(),
+                faults: Vec::new(),
+            });
             if !report.failures.is_empty() {
                 summary.faults.push(tell(*setup, &report)?);
             }
@@ -84,10 +112,7 @@ pub fn play(setups: &[Setup]) -> Result<Summary, SnapshotError> {
         handles.into_iter().try_fold(Summary::default(), |mut total, handle| {
             // A panic of the simulator itself goes on as it is; one of the border was caught and is a failure.
             let summary = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            total.calls += summary.calls;
-            total.received += summary.received;
-            total.sent += summary.sent;
-            total.faults.extend(summary.faults);
+            total.add(summary);
             Ok(total)
         })
     })
@@ -104,8 +129,11 @@ pub fn replay(setup: Setup, call: u64) -> Result<Report, SnapshotError> {
 
 /// Tells what went wrong in a run: the seed, the failures, and the ladder of the first call that showed one.
 fn tell(setup: Setup, report: &Report) -> Result<String, SnapshotError> {
-    let mut out =
-        format!("seed {} with {} calls, network {:?}\n", setup.seed, setup.calls, report.conditions);
+    let Setup { seed, calls, .. } = setup;
+    let mut out = format!("make sim SEED={seed} CALLS={calls}: network {:?}\n", report.conditions);
+    for trouble in &report.troubles {
+        let _ = writeln!(out, "  {trouble}");
+    }
     for failure in report.failures.iter().take(FAILURES_TOLD) {
         match failure.call {
             Some(call) => {

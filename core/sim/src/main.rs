@@ -11,13 +11,14 @@ use ibcf_sim::world::Setup;
 use ibcf_sim::{play, replay, split};
 
 const USAGE: &str =
-    "usage: ibcf-sim [--seed N] [--calls N] [--loss P] [--duplication P] [--reordering P] [--call N]
+    "usage: ibcf-sim [--seed N] [--calls N] [--loss P] [--duplication P] [--reordering P] [--calm 1] [--call N]
 
   --seed N          decides everything; from the clock unless given
   --calls N         how many calls, 10000 unless given; every 1000 of them are a run with the next seed
   --loss P          share of datagrams that never arrive, 0 to 1; drawn from the seed unless given
   --duplication P   share of datagrams that arrive twice
   --reordering P    share of datagrams that are overtaken
+  --calm 1          nothing but the network fails: no crash, no reload, no narrow limit
   --call N          show the ladder of this call of the first run";
 
 struct Arguments {
@@ -60,8 +61,11 @@ fn simulate(arguments: &Arguments) -> ExitCode {
     for fault in &summary.faults {
         println!("{fault}");
     }
+    let outcomes: Vec<_> =
+        summary.outcomes.iter().map(|(outcome, calls)| format!("{outcome} {calls}")).collect();
+    println!("{}", outcomes.join(", "));
     println!(
-        "seed {}: {} calls in {} runs, {} datagrams in, {} out, {} runs with faults, {:.1} s",
+        "seed {}: {} calls in {} runs, {} messages in, {} out, {} runs with faults, {:.1} s",
         arguments.setup.seed,
         summary.calls,
         setups.len(),
@@ -74,7 +78,7 @@ fn simulate(arguments: &Arguments) -> ExitCode {
 }
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
-    let mut setup = Setup { seed: seed_from_clock(), calls: 10_000, conditions: None, watched: None };
+    let mut setup = Setup::new(seed_from_clock(), 10_000);
     let (mut loss, mut duplication, mut reordering, mut shown) = (None, None, None, None);
     while let Some(word) = words.next() {
         if word == "--help" || word == "-h" {
@@ -87,6 +91,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--loss" => loss = Some(share(&word, &value)?),
             "--duplication" => duplication = Some(share(&word, &value)?),
             "--reordering" => reordering = Some(share(&word, &value)?),
+            "--calm" => setup.is_calm = number(&word, &value)? > 0,
             "--call" => shown = Some(number(&word, &value)?),
             _ => return Err(format!("{word}: unknown option")),
         }

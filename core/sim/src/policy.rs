@@ -1,58 +1,46 @@
-//! The toy world: who has which address, what the border is told about it, and what ENUM knows.
+//! What the border is told: its peers, its routes and its limits, anew for each generation.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ibcf_sip::Snapshot;
-use ibcf_sip::input::{AnswerBody, EnumOutcome};
-use ibcf_sip::snapshot::SnapshotError;
+use ibcf_sip::input::TargetSet;
+use ibcf_sip::snapshot::{SnapshotError, document};
 use serde_json::{Value, json};
 
-use crate::plan::Way;
 use crate::random::Random;
+use crate::topology::{CARRIER_B, CARRIER_C, CARRIER_D, HOME_CORE, LISTENERS, Place};
 
 /// An answered call that nobody ends is closed after this long.
 pub const CALL_DURATION_MAX: Duration = Duration::from_secs(600);
 /// How long the border waits for ENUM.
-const ENUM_DEADLINE_MS: u64 = 2_000;
-
-const fn address(a: u8, b: u8, c: u8, d: u8) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), 5060)
+pub const ENUM_DEADLINE_MS: u64 = 2_000;
+/// How tight the limits of a run are: most runs never meet them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Initial requests a second from each peer.
+    pub requests_per_second: Option<u32>,
+    /// Calls with each peer.
+    pub calls_max: Option<u32>,
+    /// Transactions of the node.
+    pub transactions_max: Option<u32>,
+    /// Answered calls of the node.
+    pub answered_max: Option<u32>,
 }
 
-/// The border's sockets, by the position of their listeners.
-pub const LISTENERS: [SocketAddr; 2] = [address(10, 0, 0, 1), address(192, 0, 2, 1)];
-const HOME_CORE: [SocketAddr; 3] = [address(10, 0, 1, 1), address(10, 0, 1, 2), address(10, 0, 1, 3)];
-/// Two targets of carrier B and one of the transit carrier C.
-const CARRIERS: [SocketAddr; 3] =
-    [address(198, 51, 100, 1), address(198, 51, 100, 2), address(203, 0, 113, 1)];
-const HOME_CALLERS: SocketAddr = address(10, 0, 1, 10);
-const CARRIER_CALLERS: SocketAddr = address(198, 51, 100, 10);
-/// A sender that the border does not know.
-pub const STRANGER: SocketAddr = address(192, 0, 2, 200);
-
-/// Where the caller is.
-pub const fn caller_address(way: Way) -> SocketAddr {
-    match way {
-        Way::Exit => HOME_CALLERS,
-        Way::Entry => CARRIER_CALLERS,
-    }
-}
-
-/// Where the called ones are, in the order in which they are tried.
-pub const fn called_addresses(way: Way) -> [SocketAddr; 3] {
-    match way {
-        Way::Exit => CARRIERS,
-        Way::Entry => HOME_CORE,
-    }
-}
-
-/// Where on the border the caller sends its first request.
-pub const fn border_address(way: Way) -> SocketAddr {
-    match way {
-        Way::Exit => LISTENERS[0],
-        Way::Entry => LISTENERS[1],
+impl Bounds {
+    /// Draws the bounds of one run.
+    pub fn draw(random: &mut Random) -> Self {
+        let mut narrow = |low: u32, high: u32| {
+            let drawn = low + u32::try_from(random.below(u64::from(high - low))).unwrap_or(0);
+            random.chance(0.1).then_some(drawn)
+        };
+        Self {
+            requests_per_second: narrow(15, 40),
+            calls_max: narrow(100, 400),
+            transactions_max: narrow(300, 900),
+            answered_max: narrow(200, 600),
+        }
     }
 }
 
@@ -61,34 +49,77 @@ pub const fn border_address(way: Way) -> SocketAddr {
 /// # Errors
 ///
 /// The core refused the document: its format is another one than this simulator writes.
-pub fn snapshot(generation: u64) -> Result<Arc<Snapshot>, SnapshotError> {
-    Snapshot::load(document(generation).to_string().as_bytes()).map(Arc::new)
+pub fn snapshot(generation: u64, bounds: &Bounds) -> Result<Arc<Snapshot>, SnapshotError> {
+    Snapshot::load(document(generation, bounds).to_string().as_bytes()).map(Arc::new)
 }
 
-fn document(generation: u64) -> Value {
+/// Where carrier D was located: its places in one order or the other.
+pub fn located(is_reversed: bool) -> TargetSet {
+    let targets = targets("carrier_d", &CARRIER_D, is_reversed)
+        .into_iter()
+        .filter_map(|target| serde_json::from_value::<document::Target>(target).ok())
+        .collect();
+    TargetSet { peer: "carrier_d".to_owned(), targets }
+}
+
+fn document(generation: u64, bounds: &Bounds) -> Value {
+    // Every other generation marks otherwise and tries the carriers' targets the other way round.
+    let is_other = generation % 2 == 0;
+    let mark = if is_other { "other" } else { "sim" };
+    let mut limits =
+        json!({"call_duration_ms_max": u64::try_from(CALL_DURATION_MAX.as_millis()).unwrap_or(u64::MAX)});
+    for (name, bound) in [("transactions_max", bounds.transactions_max), ("calls_max", bounds.answered_max)] {
+        if let Some(bound) = bound {
+            limits[name] = json!(bound);
+        }
+    }
+    let listeners: Vec<_> = ["home_udp", "peer_udp", "home_tcp", "peer_tcp"]
+        .into_iter()
+        .zip(LISTENERS)
+        .map(|(id, (address, transport))| {
+            json!({"id": id, "side": &id[..4], "transport": transport.name(), "address": address})
+        })
+        .collect();
+    let peer = |id: &str, side: &str, sources: &str| {
+        json!({
+            "id": id, "side": side, "sources": [sources],
+            "agreement": if side == "home" { "own" } else { "interconnect" },
+            "listeners": [format!("{side}_udp"), format!("{side}_tcp")],
+            "limits": {
+                "requests_per_second": bounds.requests_per_second,
+                "burst": bounds.requests_per_second.map(|rate| rate * 2),
+                "calls_max": bounds.calls_max,
+            },
+        })
+    };
+    let mut peers = json!([
+        peer("home_core", "home", "10.0.1.0/24"),
+        peer("carrier_b", "peer", "198.51.100.0/24"),
+        peer("carrier_c", "peer", "203.0.113.0/25"),
+        peer("carrier_d", "peer", "203.0.113.128/25"),
+        peer("carrier_e", "peer", "198.18.0.0/24"),
+    ]);
+    peers[0]["targets"] = targets("home_core", &HOME_CORE, false).into();
+    peers[1]["targets"] = targets("carrier_b", &CARRIER_B, is_other).into();
+    peers[2]["targets"] = targets("carrier_c", &CARRIER_C, false).into();
+    peers[3]["location"] = json!({"kind": "domain"});
+    peers[4]["location"] = json!({"kind": "domain"});
     json!({
         "version": 1,
         "generation": generation,
         "node": {"name": "sim", "domain": "a.example"},
-        "limits": {"call_duration_ms_max": u64::try_from(CALL_DURATION_MAX.as_millis()).unwrap_or(u64::MAX)},
+        "limits": limits,
         "timers": {"first_response_ms": 4_000},
         "keys": [{"id": 1, "secret": "07".repeat(32)}],
-        "listeners": [
-            {"id": "home", "side": "home", "transport": "udp", "address": LISTENERS[0]},
-            {"id": "peer", "side": "peer", "transport": "udp", "address": LISTENERS[1]},
-        ],
+        "listeners": listeners,
         "agreements": [agreement("own", true), agreement("interconnect", false)],
         "header_rules": [{"id": "outgoing", "rules": [
-            {"id": "mark", "messages": "requests", "header": "X-Border", "action": {"kind": "add", "value": "sim"}},
-            {"id": "bare", "header": "X-Unknown", "action": {"kind": "remove"}},
+            {"id": "mark", "messages": "requests", "header": "X-Border", "action": {"kind": "add", "value": mark}},
+            {"id": "bare", "header": "X-Unwanted", "action": {"kind": "remove"}},
         ]}],
-        "peers": [
-            peer("home_core", "home", "own", "home", &["10.0.1.0/24"], &HOME_CORE),
-            peer("carrier_b", "peer", "interconnect", "peer", &["198.51.100.0/24"], &CARRIERS[..2]),
-            peer("carrier_c", "peer", "interconnect", "peer", &["203.0.113.0/24"], &CARRIERS[2..]),
-        ],
+        "peers": peers,
         "enums": [{"id": "carrier_enum", "deadline_ms": ENUM_DEADLINE_MS, "digits_min": 7}],
-        "routes": routes(),
+        "routes": routes(is_other),
     })
 }
 
@@ -103,28 +134,23 @@ fn agreement(id: &str, trusted: bool) -> Value {
     })
 }
 
-fn peer(
-    id: &str,
-    side: &str,
-    agreement: &str,
-    listener: &str,
-    sources: &[&str],
-    targets: &[SocketAddr],
-) -> Value {
-    let targets: Vec<_> = targets
-        .iter()
-        .enumerate()
-        .map(|(at, address)| json!({"id": format!("{id}_{at}"), "address": address, "priority": at}))
-        .collect();
-    json!({
-        "id": id, "side": side, "agreement": agreement, "listeners": [listener], "sources": sources, "targets": targets,
-    })
+fn targets(id: &str, places: &[Place], is_reversed: bool) -> Vec<Value> {
+    let target = |(at, place): (usize, &Place)| {
+        let priority = if is_reversed { places.len() - at } else { at };
+        json!({
+            "id": format!("{id}_{at}"), "address": place.address, "transport": place.transport.name(), "priority": priority,
+        })
+    };
+    places.iter().enumerate().map(target).collect()
 }
 
-fn routes() -> Value {
+fn routes(is_other: bool) -> Value {
+    let (b, c) = if is_other { (1, 0) } else { (0, 1) };
     json!([
         {"id": "no_premium", "condition": {"number_prefixes": ["+4490"]},
          "action": {"kind": "reject", "reason": "decide.forbidden"}},
+        {"id": "located", "condition": {"direction": "exit", "domains": ["d.example"]},
+         "action": {"kind": "route", "to": [{"peer": "carrier_d"}]}},
         {"id": "look_up", "condition": {"direction": "exit", "schemes": ["tel"]},
          "action": {"kind": "enum", "service": "carrier_enum"}},
         {"id": "no_such_number", "condition": {"enum_outcomes": ["not_found"]},
@@ -132,34 +158,10 @@ fn routes() -> Value {
         {"id": "transit", "condition": {"enum_outcomes": ["failed"]},
          "action": {"kind": "route", "to": [{"peer": "carrier_c"}]}},
         {"id": "out", "condition": {"direction": "exit"},
-         "action": {"kind": "route", "to": [{"peer": "carrier_b"}, {"peer": "carrier_c", "priority": 1}]}},
+         "action": {"kind": "route", "to": [{"peer": "carrier_b", "priority": b}, {"peer": "carrier_c", "priority": c}]}},
         {"id": "in", "condition": {"direction": "entry"},
          "action": {"kind": "route", "to": [{"peer": "home_core"}]}},
     ])
-}
-
-/// Answers an ENUM question: what, and after how long; sometimes too late, sometimes never.
-pub fn enum_answer(number: &str, random: &mut Random) -> Option<(Duration, AnswerBody)> {
-    let delay = random.millis(1, 400);
-    let late = Duration::from_millis(ENUM_DEADLINE_MS + 500);
-    let (delay, outcome, class) = if number.starts_with("+441688") {
-        (random.chance(0.5).then_some(late)?, EnumOutcome::Found, "FOUND")
-    } else if number.starts_with("+441699") {
-        (delay, EnumOutcome::NotFound, "NXDOMAIN")
-    } else if random.chance(0.05) {
-        (delay, EnumOutcome::Failed, "TIMEOUT")
-    } else {
-        (delay, EnumOutcome::Found, "FOUND")
-    };
-    let mut candidates = vec![format!("sip:{number}@b.example;user=phone")];
-    if random.chance(0.3) {
-        candidates.push(format!("sip:{number}@other.example;user=phone"));
-    }
-    if outcome != EnumOutcome::Found {
-        candidates.clear();
-    }
-    let ttl_ms = random.below(20_000);
-    Some((delay, AnswerBody::Enum { outcome, class: class.to_owned(), candidates, ttl_ms }))
 }
 
 #[cfg(test)]
@@ -168,6 +170,14 @@ mod tests {
 
     #[test]
     fn the_core_accepts_the_document() {
-        assert_eq!(snapshot(3).unwrap().generation, 3);
+        let narrow = Bounds {
+            requests_per_second: Some(1),
+            calls_max: Some(2),
+            transactions_max: Some(3),
+            answered_max: Some(4),
+        };
+        assert_eq!(snapshot(3, &Bounds::default()).unwrap().generation, 3);
+        assert_eq!(snapshot(4, &narrow).unwrap().limits.calls_max, 4);
+        assert_eq!(located(true).targets.len(), CARRIER_D.len());
     }
 }

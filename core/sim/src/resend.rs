@@ -1,4 +1,5 @@
-//! Sending again over UDP until somebody answers (RFC 3261 §17): T1 doubling, up to T2 where that applies, for 64 × T1.
+//! Sending again until somebody answers (RFC 3261 §17): T1 doubling, up to T2 where that applies, for 64 × T1; and waiting as
+//! long for the answer to what is sent once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use ibcf_sip::Time;
 use crate::peer::{Actions, Wake};
 
 /// T1.
-pub const T1: Duration = Duration::from_millis(500);
+const T1: Duration = Duration::from_millis(500);
 /// T2.
-pub const T2: Duration = Duration::from_secs(4);
+const T2: Duration = Duration::from_secs(4);
 /// 64 × T1.
 pub const LIFE: Duration = Duration::from_secs(32);
 
@@ -24,13 +25,31 @@ pub enum Purpose {
         /// Is it a CANCEL? It has the number of its INVITE.
         is_cancel: bool,
     },
+    /// A reliable provisional response, by the device that gave it: the PRACK stops it (RFC 3262 §3).
+    Reliable {
+        /// The device.
+        device: u8,
+    },
     /// A final response to an INVITE, by its `CSeq` number: the ACK stops it.
     Final {
         /// Its `CSeq` number.
         cseq: u32,
         /// 2xx?
         is_success: bool,
+        /// The device that gave it.
+        device: u8,
     },
+}
+
+/// How often something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Once, over a transport that does not lose it; the wait is as long.
+    Once,
+    /// Again after T1, then after twice as long.
+    Doubling,
+    /// The same, but at least every T2.
+    Capped,
 }
 
 #[derive(Debug)]
@@ -40,7 +59,7 @@ struct Resend {
     bytes: Box<[u8]>,
     to: SocketAddr,
     interval: Duration,
-    cap: Option<Duration>,
+    pace: Pace,
     until: Time,
 }
 
@@ -52,21 +71,22 @@ pub struct Resends {
 }
 
 impl Resends {
-    /// Sends *bytes* now, and again until stopped. An INVITE has no longest interval.
+    /// Sends *bytes* now, and again until stopped.
     pub fn start(
         &mut self,
         purpose: Purpose,
         bytes: Vec<u8>,
         to: SocketAddr,
-        cap: Option<Duration>,
+        pace: Pace,
         now: Time,
         actions: &mut Actions,
     ) {
         self.count += 1;
         actions.send(to, &bytes);
-        actions.wake(T1, Wake::Resend(self.count));
+        let interval = if pace == Pace::Once { LIFE } else { T1 };
+        actions.wake(interval, Wake::Resend(self.count));
         let bytes = bytes.into_boxed_slice();
-        let resend = Resend { number: self.count, purpose, bytes, to, interval: T1, cap, until: now + LIFE };
+        let resend = Resend { number: self.count, purpose, bytes, to, interval, pace, until: now + LIFE };
         self.running.push(resend);
     }
 
@@ -82,9 +102,15 @@ impl Resends {
         self.running.clear();
     }
 
-    /// Tells whether an answer to an INVITE still waits for its ACK.
-    pub fn waits_for_ack(&self) -> bool {
-        self.running.iter().any(|resend| matches!(resend.purpose, Purpose::Final { .. }))
+    /// Tells whether something is still sent for *purpose*.
+    pub fn waits_for(&self, purpose: Purpose) -> bool {
+        self.running.iter().any(|resend| resend.purpose == purpose)
+    }
+
+    /// Tells whether an answer of *device* to an INVITE still waits for its ACK.
+    pub fn waits_for_ack(&self, device: u8) -> bool {
+        let is_answer = |purpose| matches!(purpose, Purpose::Final { device: at, .. } if at == device);
+        self.running.iter().any(|resend| is_answer(resend.purpose))
     }
 
     /// Sends again what was entered under *number*, and returns its purpose when nobody answered in time.
@@ -96,8 +122,8 @@ impl Resends {
         }
         actions.send(resend.to, &resend.bytes);
         resend.interval *= 2;
-        if let Some(cap) = resend.cap {
-            resend.interval = resend.interval.min(cap);
+        if resend.pace == Pace::Capped {
+            resend.interval = resend.interval.min(T2);
         }
         actions.wake(resend.interval.min(resend.until - now), Wake::Resend(number));
         None

@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 pub struct Text<'a> {
     /// The first line.
     pub start: &'a str,
+    /// Everything before the body.
+    head: &'a str,
+    /// The body.
+    pub body: &'a str,
     headers: Vec<(&'a str, &'a str)>,
 }
 
@@ -14,14 +18,16 @@ impl<'a> Text<'a> {
     /// Cuts *bytes*; `None` when they are no SIP message of the kind that the toy cores speak.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let (head, _body) = text.split_once("\r\n\r\n")?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.split("\r\n");
         let start = lines.next().filter(|line| line.contains("SIP/2.0"))?;
-        let headers = lines
-            .filter(|line| !line.starts_with([' ', '\t'])) // the toy cores fold only what they do not read
-            .map(|line| line.split_once(':').map(|(name, value)| (long_name(name.trim()), value.trim())))
-            .collect::<Option<_>>()?;
-        Some(Self { start, headers })
+        let mut headers = Vec::with_capacity(24);
+        for line in lines.filter(|line| !line.starts_with([' ', '\t'])) {
+            // The toy cores fold only what they do not read.
+            let (name, value) = line.split_once(':')?;
+            headers.push((long_name(name.trim()), value.trim()));
+        }
+        Some(Self { start, head, body, headers })
     }
 
     /// The values of all headers with this *name*.
@@ -35,6 +41,17 @@ impl<'a> Text<'a> {
     /// The value of the first header with this *name*, else nothing.
     pub fn first(&self, name: &str) -> &'a str {
         self.all(name).next().unwrap_or_default()
+    }
+
+    /// The header lines as they are written, each with its fold, under the name of its header.
+    pub fn lines(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let mut rest = self.head.split_once("\r\n").map_or("", |(_, rest)| rest);
+        std::iter::from_fn(move || {
+            let line = rest.get(..line_end(rest)).filter(|line| !line.is_empty())?;
+            rest = rest.get(line.len()..)?.trim_start_matches("\r\n");
+            let name = line.split(':').next().unwrap_or_default();
+            Some((long_name(name.trim()), line))
+        })
     }
 
     /// The status, when it is a response.
@@ -84,6 +101,19 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Where the first header line ends, its fold included.
+fn line_end(text: &str) -> usize {
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find("\r\n")) {
+        at += found;
+        if !text.get(at + 2..).is_some_and(|next| next.starts_with([' ', '\t'])) {
+            return at;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
 fn long_name(name: &str) -> &str {
     match name {
         "v" => "Via",
@@ -93,6 +123,8 @@ fn long_name(name: &str) -> &str {
         "m" => "Contact",
         "c" => "Content-Type",
         "l" => "Content-Length",
+        "x" => "Session-Expires",
+        "k" => "Supported",
         _ => name,
     }
 }
@@ -132,6 +164,15 @@ mod tests {
         assert_eq!(text.request_method(), Some("INVITE"));
         assert_eq!(address_of(uri_of(text.first("Route"))), "10.0.0.1:5070".parse().ok());
         assert_eq!(text.summary(), "INVITE tel:+441 (4 in dialog)");
+    }
+
+    #[test]
+    fn lines_keep_their_folds() {
+        let text = Text::read(b"BYE sip:b SIP/2.0\r\nv: one\r\nSubject: a\r\n  b\r\n\tc\r\nX: d\r\n\r\nbody")
+            .unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines, [("Via", "v: one"), ("Subject", "Subject: a\r\n  b\r\n\tc"), ("X", "X: d")]);
+        assert_eq!(text.body, "body");
     }
 
     #[test]

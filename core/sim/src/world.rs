@@ -1,38 +1,43 @@
-//! One run: the border between its two networks, from the first call until nothing is left, on a virtual clock.
+//! One run: the node between its two networks, from the first call until nothing is left, on a virtual clock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ibcf_sip::event::Event;
 use ibcf_sip::input::Answer;
 use ibcf_sip::output::{Question, QuestionBody};
-use ibcf_sip::snapshot::{ListenerIndex, SnapshotError};
-use ibcf_sip::statistics::Shared;
-use ibcf_sip::{Border, BorderConfig, Flow, Input, Now, Outputs, Time};
+use ibcf_sip::snapshot::{SnapshotError, Transport};
+use ibcf_sip::{Flow, Input, Time};
 
-use crate::checker::{Checker, Failure};
+use crate::agenda::Agenda;
+use crate::checker::{Checker, Endpoint, Failure};
+use crate::dns;
 use crate::ladder::Ladder;
-use crate::network::{Agenda, Conditions, Fate, Network};
-use crate::noise;
-use crate::peer::{Actions, Agent, Step, Wake, call_of};
-use crate::plan::{Behaviour, Plan};
-use crate::policy::{self, CALL_DURATION_MAX, LISTENERS};
+use crate::network::{Conditions, Network};
+use crate::node::Node;
+use crate::peer::{Agent, Step, Wake, call_of};
+use crate::plan::Plan;
+use crate::policy::{Bounds, CALL_DURATION_MAX};
 use crate::random::Random;
+use crate::sabotage::Sabotage;
+use crate::stream::Streams;
 use crate::text::Text;
+use crate::topology::{self, INTRUDER, LISTENERS, STRANGER};
+use crate::trouble::{self, Cut};
 
-/// 2026-01-01, for records and tokens.
-const EPOCH_MS: u64 = 1_767_225_600_000;
 /// Mean time between two calls.
 const GAP_MS: u64 = 50;
-/// Share of calls beside which a broken datagram arrives.
+/// Share of calls that come ten at once.
+const BURSTS: f64 = 0.01;
+/// Share of calls beside which a hostile datagram arrives.
 const NOISE: f64 = 0.3;
 /// When the last agent has done all it will do, no transaction lives longer than this (Timer C and two times 64 × T1).
 const TRANSACTION_LIFE: Duration = Duration::from_secs(185 + 2 * 32 + 10);
-/// How many received datagrams are at hand to be spoilt.
-const SAMPLES: usize = 16;
+/// When the last call began, the last message is sent no later than this.
+const RUN_LIFE: Duration = Duration::from_secs(7_200);
+/// One message may lead to so many others at once.
+const MESSAGES_MAX: usize = 64;
 
 /// What to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,8 +48,19 @@ pub struct Setup {
     pub calls: u64,
     /// The network; drawn from the seed unless given.
     pub conditions: Option<Conditions>,
+    /// Is the run left in peace: nothing but the network fails?
+    pub is_calm: bool,
     /// The call whose ladder is kept.
     pub watched: Option<u64>,
+    /// How the border is broken on purpose.
+    pub sabotage: Option<Sabotage>,
+}
+
+impl Setup {
+    /// A run that its seed decides.
+    pub const fn new(seed: u64, calls: u64) -> Self {
+        Self { seed, calls, conditions: None, is_calm: false, watched: None, sabotage: None }
+    }
 }
 
 /// What came of it.
@@ -54,46 +70,79 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The ladder of the watched call.
     pub ladder: Option<String>,
-    /// How many datagrams the border took.
+    /// How many messages the border took.
     pub received: u64,
     /// How many it sent.
     pub sent: u64,
     /// The network that was used.
     pub conditions: Conditions,
+    /// What else befell the run, with its times.
+    pub troubles: Vec<String>,
+    /// How the calls ended.
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// How long the run was on the virtual clock.
     pub duration: Duration,
     /// A hash of everything that left the border: equal runs have equal ones.
     pub fingerprint: u64,
 }
 
+/// One thing that is to happen.
 #[derive(Debug)]
-enum Happening {
+pub(crate) enum Happening {
     Start(u64),
-    Deliver { source: SocketAddr, destination: SocketAddr, bytes: Box<[u8]>, is_noise: bool },
-    Unreachable { destination: SocketAddr, excerpt: Box<[u8]> },
+    Deliver(Delivery),
+    Unreachable { worker: usize, destination: SocketAddr, excerpt: Box<[u8]> },
     Wake { call: u64, place: usize, wake: Wake },
-    Answer(Answer),
+    Answer { worker: usize, answer: Answer },
     Noise,
-    Reload,
+    Trouble(trouble::Trouble),
+    Restart,
+    Drain,
+    Close,
 }
 
-struct World {
-    setup: Setup,
-    border: Border,
-    outputs: Outputs,
-    shared: Arc<Shared>,
-    agenda: Agenda<Happening>,
-    network: Network,
-    outside: Random,
-    /// Caller and called of every call that began: the caller first.
-    calls: BTreeMap<u64, (Plan, [Agent; 4])>,
-    checker: Checker,
-    ladder: Option<Ladder>,
-    samples: VecDeque<(SocketAddr, SocketAddr, Box<[u8]>)>,
-    received: u64,
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
+    pub(crate) transport: Transport,
+    pub(crate) connection: Option<usize>,
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) is_noise: bool,
+}
+
+/// A call that began: the caller first, then whoever was called.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) plan: Plan,
+    pub(crate) agents: Vec<Agent>,
+}
+
+pub(crate) struct World {
+    pub(crate) setup: Setup,
+    pub(crate) node: Node,
+    pub(crate) agenda: Agenda<Happening>,
+    pub(crate) network: Network,
+    pub(crate) streams: Streams,
+    pub(crate) outside: Random,
+    pub(crate) dns: dns::Health,
+    pub(crate) cuts: Vec<(Cut, Time)>,
+    pub(crate) calls: BTreeMap<u64, Call>,
+    pub(crate) checker: Checker,
+    pub(crate) ladder: Option<Ladder>,
+    pub(crate) samples: VecDeque<(SocketAddr, SocketAddr, Box<[u8]>)>,
+    pub(crate) troubles: Vec<String>,
+    pub(crate) received: u64,
+    /// How many workers the node has, when it is up.
+    pub(crate) workers: u8,
     sent: u64,
     fingerprint: u64,
     has_panicked: bool,
+    /// When everything must be over, whatever befell it.
+    end: Time,
+    /// Timers of long ago may fire at once.
+    pub(crate) is_late: bool,
 }
 
 /// Runs *setup* to its end.
@@ -111,69 +160,86 @@ pub fn run(setup: Setup) -> Result<Report, SnapshotError> {
 
 impl World {
     fn new(setup: Setup, conditions: Conditions) -> Result<Self, SnapshotError> {
-        let shared = Arc::new(Shared::new(1));
-        let mut seed = [0; 32];
-        let mut random = Random::new(setup.seed, 2);
-        for chunk in seed.chunks_mut(8) {
-            chunk.copy_from_slice(&random.draw().to_le_bytes());
-        }
-        let config = BorderConfig {
-            worker: 0,
-            workers: 1,
-            seed,
-            listeners: LISTENERS.to_vec(),
-            shared: Arc::clone(&shared),
-        };
+        let mut random = Random::new(setup.seed, 5);
+        let bounds = if setup.is_calm { Bounds::default() } else { Bounds::draw(&mut random) };
+        let workers = if random.chance(0.3) { 2 } else { 1 };
+        let mut checker = Checker::default();
+        checker.may_refuse = bounds != Bounds::default();
+        checker.may_be_full = bounds.transactions_max.is_some();
         Ok(Self {
             setup,
-            border: Border::new(config, policy::snapshot(1)?),
-            outputs: Outputs::default(),
-            shared,
+            node: Node::new(workers, bounds, Random::new(setup.seed, 2))?,
             agenda: Agenda::new(),
             network: Network::new(conditions, Random::new(setup.seed, 3)),
+            streams: Streams::default(),
             outside: Random::new(setup.seed, 4),
+            dns: dns::Health::Well,
+            cuts: Vec::new(),
             calls: BTreeMap::new(),
-            checker: Checker::new(conditions.loss),
+            checker,
             ladder: None,
             samples: VecDeque::new(),
+            troubles: vec![format!("{workers} workers, {bounds:?}")],
             received: 0,
+            workers,
             sent: 0,
             fingerprint: 0,
             has_panicked: false,
+            end: Time::ZERO,
+            is_late: false,
         })
     }
 
     fn plan_all(&mut self) {
         let mut at_ms = 0;
+        let mut burst = 0;
         for call in 0..self.setup.calls {
-            at_ms += self.outside.below(2 * GAP_MS);
+            if self.outside.chance(BURSTS) {
+                burst = 10;
+            }
+            at_ms += if burst > 0 { 0 } else { self.outside.below(2 * GAP_MS) };
+            burst = u64::saturating_sub(burst, 1);
             self.agenda.enter(Duration::from_millis(at_ms), Happening::Start(call));
             if self.outside.chance(NOISE) {
                 self.agenda.enter(Duration::from_millis(at_ms), Happening::Noise);
             }
         }
-        self.agenda.enter(Duration::from_millis(at_ms / 2), Happening::Reload);
+        self.end = Time::from_millis(at_ms) + RUN_LIFE;
+        if self.setup.is_calm {
+            return;
+        }
+        let mut random = Random::new(self.setup.seed, 6);
+        for (after_ms, trouble) in trouble::draw(&mut random, at_ms) {
+            self.agenda.enter(Duration::from_millis(after_ms), Happening::Trouble(trouble));
+        }
+        if random.chance(0.1) {
+            self.agenda.enter(Duration::from_millis(at_ms * 9 / 10), Happening::Drain);
+        }
+        if random.chance(0.05) {
+            self.agenda.enter(Duration::from_millis(at_ms + 30_000), Happening::Close);
+        }
     }
 
     /// Lets everything happen that is going to, agents and border in the order of time.
     fn go(&mut self) {
         let mut quiet_since = Time::ZERO;
         while !self.has_panicked {
-            let due = self.border.next_due();
+            let due = self.node.next_due();
             match self.agenda.next_at() {
-                Some(at) if due.is_none_or(|due| at < due) => {
+                Some(at) if due.is_none_or(|(due, _)| at < due) => {
                     if let Some(happening) = self.agenda.take() {
                         self.happen(happening);
                     }
                     quiet_since = self.agenda.now();
                 }
                 _ => {
-                    let Some(due) = due else { break };
+                    let Some((due, worker)) = due else { break };
                     self.agenda.move_to(due);
-                    self.handle(Input::Tick);
+                    self.handle(worker, Input::Tick);
                 }
             }
-            if self.agenda.next_at().is_none() && self.is_stuck(quiet_since) {
+            let is_overdue = self.agenda.now() > self.end || self.agenda.next_at().is_none();
+            if is_overdue && self.is_stuck(quiet_since) {
                 break;
             }
         }
@@ -181,211 +247,198 @@ impl World {
 
     fn is_stuck(&mut self, quiet_since: Time) -> bool {
         let quiet = self.agenda.now() - quiet_since;
-        if quiet > TRANSACTION_LIFE && !self.border.is_idle() {
-            self.checker
-                .fail(None, "a transaction is stuck: the border is not idle long after the last message");
-            return true;
-        }
-        if quiet > CALL_DURATION_MAX * 2 {
-            self.checker.fail(
-                None,
-                "a timer is stuck: the border still waits for something long after the last call",
-            );
-            return true;
-        }
-        false
+        let stuck = if self.agenda.now() > self.end {
+            "messages go to and fro long after the last call"
+        } else if quiet > TRANSACTION_LIFE && !self.node.is_idle() {
+            "a transaction is stuck: the border is not idle long after the last message"
+        } else if quiet > CALL_DURATION_MAX * 2 {
+            "a timer is stuck: the border still waits for something long after the last call"
+        } else {
+            return false;
+        };
+        self.checker.fail(None, stuck);
+        true
     }
 
     fn happen(&mut self, happening: Happening) {
+        let is_for_border = match &happening {
+            Happening::Deliver(delivery) => topology::is_border(delivery.destination),
+            Happening::Unreachable { .. } | Happening::Answer { .. } => true,
+            _ => false,
+        };
+        if is_for_border && let Some(until) = self.node.stalled_until(self.agenda.now()) {
+            // It waits in the socket's buffer.
+            self.agenda.enter(until - self.agenda.now(), happening);
+            return;
+        }
         match happening {
             Happening::Start(call) => self.start(call),
-            Happening::Deliver { source, destination, bytes, is_noise } => {
-                match LISTENERS.iter().position(|address| *address == destination) {
-                    Some(listener) => self.deliver_to_border(listener, source, &bytes, is_noise),
-                    None => self.deliver_to_agent(source, destination, &bytes),
-                }
-            }
-            Happening::Unreachable { destination, excerpt } => {
-                self.handle(Input::Unreachable { destination, excerpt: &excerpt });
+            Happening::Deliver(delivery) if is_for_border => self.deliver_to_border(&delivery),
+            Happening::Deliver(delivery) => self.deliver_to_agent(&delivery),
+            Happening::Unreachable { worker, destination, excerpt } => {
+                self.handle(worker, Input::Unreachable { destination, excerpt: &excerpt });
             }
             Happening::Wake { call, place, wake } => self.with_agent(call, place, |agent, now, actions| {
                 agent.on_wake(wake, now, actions);
             }),
-            Happening::Answer(answer) => self.handle(Input::Answer(answer)),
+            Happening::Answer { worker, answer } => self.handle(worker, Input::Answer(answer)),
             Happening::Noise => self.make_noise(),
-            Happening::Reload => {
-                // The same policy under a new generation: calls that are up must not notice.
-                if let Ok(snapshot) = policy::snapshot(2) {
-                    self.handle(Input::Apply(snapshot));
-                }
+            Happening::Trouble(trouble) => self.befall(trouble),
+            Happening::Restart => self.node.restart(self.workers, self.agenda.now()),
+            Happening::Drain => {
+                self.note_trouble("the node drains");
+                self.checker.may_refuse = true;
+                self.checker.is_draining = true;
+                self.node.set_draining();
+                self.tell_all(|| Input::Drain);
             }
+            Happening::Close => {
+                // What is open gets 503 and its record; a draining node gets no more, and is asked to by its caller.
+                self.note_trouble("the node closes");
+                self.checker.may_refuse = true;
+                self.checker.is_draining = true;
+                self.checker.disturb_open(self.agenda.now());
+                self.node.set_draining();
+                self.tell_all(|| Input::Drain);
+                self.tell_all(|| Input::Close);
+            }
+        }
+    }
+
+    /// Tells every worker something.
+    pub(crate) fn tell_all(&mut self, input: impl Fn() -> Input<'static>) {
+        for worker in 0..self.node.workers() {
+            self.handle(worker, input());
         }
     }
 
     fn start(&mut self, call: u64) {
         let plan = Plan::draw(&mut Random::new(self.setup.seed, 1_000 + call));
-        let [first, second, third] = policy::called_addresses(plan.way);
-        let caller = policy::caller_address(plan.way);
-        let mut agents = [
-            Agent::new(call, caller, "c".to_owned(), plan),
-            Agent::new(call, first, "d0".to_owned(), plan),
-            Agent::new(call, second, "d1".to_owned(), plan),
-            Agent::new(call, third, "d2".to_owned(), plan),
-        ];
-        agents[0].calling.border = Some(policy::border_address(plan.way));
-        for (agent, behaviour) in agents.iter_mut().skip(1).zip(plan.called) {
-            agent.answering.behaviour = Some(behaviour);
-        }
-        self.calls.insert(call, (plan, agents));
+        let place = topology::caller(&plan);
+        let mut caller = Agent::new(call, place, "c".to_owned(), plan);
+        caller.calling.border = Some(topology::border_address(plan.way));
+        let mut agents = Vec::with_capacity(3);
+        agents.push(caller);
+        self.calls.insert(call, Call { plan, agents });
         if self.setup.watched == Some(call) {
-            let mut ladder = Ladder::new(caller);
+            let mut ladder = Ladder::new(place.address);
+            for trouble in &self.troubles {
+                ladder.remark(self.agenda.now(), trouble);
+            }
             ladder.remark(self.agenda.now(), &format!("{plan:?}"));
             self.ladder = Some(ladder);
         }
         self.with_agent(call, 0, |agent, now, actions| agent.on_wake(Wake::Step(Step::Start), now, actions));
     }
 
-    /// Lets the agent at *place* of *call* do *work*, and does what it asks for.
-    fn with_agent(&mut self, call: u64, place: usize, work: impl FnOnce(&mut Agent, Time, &mut Actions)) {
-        let now = self.agenda.now();
-        let Some(agent) = self.calls.get_mut(&call).and_then(|(_, agents)| agents.get_mut(place)) else {
-            return;
-        };
-        let mut actions = Actions::default();
-        work(agent, now, &mut actions);
-        let source = agent.address;
-        for (after, wake) in actions.wakes {
-            self.agenda.enter(after, Happening::Wake { call, place, wake });
-        }
-        for (destination, bytes) in actions.sends {
-            self.transmit(source, destination, &bytes, Some(call));
-        }
-    }
-
-    fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], call: Option<u64>) {
-        let fate = self.network.fate();
-        if call.is_some()
-            && call == self.setup.watched
-            && let Some(ladder) = &mut self.ladder
-        {
-            ladder.add(self.agenda.now(), source, destination, bytes, fate);
-        }
-        let Fate { first, second } = fate;
-        for delay in [first, second].into_iter().flatten() {
-            let bytes = bytes.into();
-            self.agenda.enter(delay, Happening::Deliver { source, destination, bytes, is_noise: false });
-        }
-    }
-
-    fn deliver_to_agent(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
-        let call = Text::read(bytes).and_then(|text| call_of(text.call_id()));
-        let Some((call, (plan, agents))) = call.and_then(|call| Some((call, self.calls.get(&call)?))) else {
-            return;
-        };
-        let Some(place) = agents.iter().position(|agent| agent.address == destination) else { return };
-        if place.checked_sub(1).and_then(|place| plan.called.get(place)) == Some(&Behaviour::Unreachable) {
-            // Routers give back as much of the datagram as they like (RFC 792, RFC 1812 §4.3.2.3).
-            let end = usize::try_from(28 + self.outside.below(500)).unwrap_or(0).min(bytes.len());
-            let excerpt = bytes.get(..end).unwrap_or_default().into();
-            self.agenda.enter(Duration::from_millis(2), Happening::Unreachable { destination, excerpt });
-            return;
-        }
-        self.with_agent(call, place, |agent, now, actions| agent.on_message(bytes, source, now, actions));
-    }
-
-    fn deliver_to_border(&mut self, listener: usize, source: SocketAddr, bytes: &[u8], is_noise: bool) {
-        self.received += 1;
-        if !is_noise {
-            if let Some(text) = Text::read(bytes) {
-                self.checker.on_received(&text, self.agenda.now());
-            }
-            if self.outside.chance(0.05) {
-                self.samples.truncate(SAMPLES - 1);
-                self.samples.push_front((source, LISTENERS[listener], bytes.into()));
-            }
-        }
-        let listener = ListenerIndex(u16::try_from(listener).unwrap_or(0));
-        self.handle(Input::Message { flow: Flow::datagram(listener, source), bytes });
-    }
-
-    fn make_noise(&mut self) {
-        let at = usize::try_from(self.outside.below(SAMPLES as u64)).unwrap_or(0);
-        let Some((source, destination, bytes)) = self.samples.get(at).cloned() else { return };
-        let source = if self.outside.chance(0.2) { policy::STRANGER } else { source };
-        let bytes = noise::spoil(&bytes, &mut self.outside).into();
-        self.agenda.enter(Duration::ZERO, Happening::Deliver { source, destination, bytes, is_noise: true });
-    }
-
     /// Hands *input* to the border and does what it asks for.
-    fn handle(&mut self, input: Input<'_>) {
-        let time = self.agenda.now();
-        let now = Now { time, unix_ms: EPOCH_MS + time.as_millis() };
-        let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.clear();
+    pub(crate) fn handle(&mut self, worker: usize, input: Input<'_>) {
+        let now = self.agenda.now();
         let received = if let Input::Message { bytes, .. } = &input { *bytes } else { &[] };
-        if catch_unwind(AssertUnwindSafe(|| self.border.handle(input, now, &mut outputs))).is_err() {
+        if self.node.handle(worker, input, now).is_err() || self.panics(received) {
             self.has_panicked = true;
             let call = Text::read(received).and_then(|text| call_of(text.call_id()));
             self.checker
-                .fail(call, format!("the border panicked at {:.3} s", (time - Time::ZERO).as_secs_f64()));
+                .fail(call, format!("the border panicked at {:.3} s", (now - Time::ZERO).as_secs_f64()));
             return;
         }
+        let outputs = std::mem::take(&mut self.node.outputs);
+        let sent_before = self.sent;
         for send in outputs.sends() {
             let bytes = outputs.bytes(send);
-            self.sent += 1;
-            self.fingerprint = bytes.iter().fold(self.fingerprint, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-            let text = Text::read(bytes);
-            if let Some(text) = &text {
-                self.checker.on_sent(text, bytes);
-            }
-            let call = text.and_then(|text| call_of(text.call_id()));
-            if let Some(source) = LISTENERS.get(send.flow.listener.at()) {
-                self.transmit(*source, send.flow.remote, bytes, call);
+            match self.setup.sabotage {
+                None => self.on_sent(worker, &send.flow, bytes),
+                Some(sabotage) => {
+                    for (flow, bytes) in sabotage.edit(send.flow, bytes) {
+                        self.on_sent(worker, &flow, &bytes);
+                    }
+                }
             }
         }
+        let sent = usize::try_from(self.sent - sent_before).unwrap_or(usize::MAX);
+        if !received.is_empty() && sent > MESSAGES_MAX && !std::mem::take(&mut self.is_late) {
+            let call = Text::read(received).and_then(|text| call_of(text.call_id()));
+            self.checker.fail(call, format!("one message made {sent} others"));
+        }
         for question in &outputs.questions {
-            self.ask(question);
+            self.ask(worker, question);
         }
         for event in &outputs.events {
             self.note(event);
         }
-        self.outputs = outputs;
+        self.node.outputs = outputs;
     }
 
-    fn ask(&mut self, question: &Question) {
+    fn panics(&self, received: &[u8]) -> bool {
+        self.setup.sabotage == Some(Sabotage::Panic) && received.starts_with(b"BYE")
+    }
+
+    fn on_sent(&mut self, worker: usize, flow: &Flow, bytes: &[u8]) {
+        self.sent += 1;
+        self.fingerprint = bytes.chunks(8).fold(self.fingerprint, |hash, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+        });
+        let Some((own, transport)) = LISTENERS.get(flow.listener.at()) else { return };
+        let text = Text::read(bytes);
+        let call = text.as_ref().and_then(|text| call_of(text.call_id()));
+        if let Some(text) = &text {
+            let to = Endpoint { own: *own, remote: flow.remote, is_stream: transport.is_reliable() };
+            if text.status().is_some() && [STRANGER, INTRUDER].contains(&flow.remote) {
+                // He asked, and is refused.
+                if text.status().is_some_and(|status| status < 400) && text.method() != "CANCEL" {
+                    self.checker
+                        .fail(call, format!("somebody without a part in it was answered: {}", text.start));
+                }
+            } else {
+                self.checker.on_sent(text, bytes, to, self.agenda.now());
+            }
+        }
+        self.transmit_from_border(worker, flow, bytes, call);
+    }
+
+    fn ask(&mut self, worker: usize, question: &Question) {
         let QuestionBody::Enum { number, .. } = &question.body else { return };
-        if let Some((delay, body)) = policy::enum_answer(number, &mut self.outside) {
-            self.agenda.enter(delay, Happening::Answer(Answer { id: question.id, body }));
+        if let Some((delay, body)) = self.dns.answer_enum(number, &mut self.outside) {
+            let answer = Answer { id: question.id, body };
+            self.agenda.enter(delay, Happening::Answer { worker, answer });
         }
     }
 
     fn note(&mut self, event: &Event) {
-        if let Event::CallFinished(record) = event {
-            self.checker.on_record(record);
-            if call_of(&record.call_id).is_some_and(|call| Some(call) == self.setup.watched)
-                && let Some(ladder) = &mut self.ladder
-            {
-                let remark = format!("record: {:?} {} {:?}", record.outcome, record.status, record.reason);
-                ladder.remark(self.agenda.now(), &remark);
+        let Event::CallFinished(record) = event else { return };
+        match self.setup.sabotage {
+            None => self.checker.on_record(record),
+            Some(sabotage) => {
+                for record in sabotage.edit_record(record) {
+                    self.checker.on_record(&record);
+                }
             }
+        }
+        if call_of(&record.call_id).is_some_and(|call| Some(call) == self.setup.watched)
+            && let Some(ladder) = &mut self.ladder
+        {
+            let remark = format!("record: {:?} {} {:?}", record.outcome, record.status, record.reason);
+            ladder.remark(self.agenda.now(), &remark);
         }
     }
 
     fn report(mut self, conditions: Conditions) -> Report {
         if !self.has_panicked {
-            for (call, (plan, agents)) in &self.calls {
+            for (call, Call { plan, agents }) in &self.calls {
                 self.checker.on_call_end(*call, plan, agents);
             }
-            self.checker.on_end(&self.shared);
+            self.checker.on_end(&self.node.shared);
         }
         Report {
+            outcomes: std::mem::take(&mut self.checker.outcomes),
             failures: self.checker.into_failures(),
             ladder: self.ladder.map(|ladder| ladder.render()),
             received: self.received,
             sent: self.sent,
             conditions,
+            troubles: self.troubles,
             duration: self.agenda.now() - Time::ZERO,
             fingerprint: self.fingerprint,
         }
