@@ -1,0 +1,142 @@
+//! Section `routes`: conditions and actions.
+
+use serde::{Deserialize, Serialize};
+
+/// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` goes on with the next rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Route {
+    pub id: String,
+    #[serde(default)]
+    pub condition: Condition,
+    pub action: RouteAction,
+}
+
+/// All that is given must hold; a list holds when one of it does; what is absent always holds.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Condition {
+    /// Ids of peers that the request came from.
+    pub peers: Vec<String>,
+    /// Way across the border.
+    pub direction: Option<Direction>,
+    /// Methods.
+    pub methods: Vec<String>,
+    /// Beginnings of the global number: `+44`, `+4490`.
+    pub number_prefixes: Vec<String>,
+    /// Hosts of the Request-URI (as ENUM left it): `a.example`, or `*.a.example` for all below.
+    pub domains: Vec<String>,
+    /// Schemes of the Request-URI (as ENUM left it).
+    pub schemes: Vec<String>,
+    /// What the last `Enum` rule led to; never holds before one ran.
+    pub enum_outcomes: Vec<crate::input::EnumOutcome>,
+}
+
+/// Way across the border (TS 24.229 §5.10.2, §5.10.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From our core to another network.
+    Exit,
+    /// From another network.
+    Entry,
+}
+
+impl Direction {
+    /// Returns the name used in records and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Entry => "entry",
+        }
+    }
+}
+
+/// What a matching rule does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RouteAction {
+    /// Look the number up; the Request-URI becomes the first candidate; go on with the next rule.
+    Enum {
+        /// Id of the enum service.
+        service: String,
+    },
+    /// Send it.
+    Route {
+        /// Peers to try.
+        to: Vec<RoutePeer>,
+        /// Statuses after which the next target is tried, besides silence and unreachability.
+        #[serde(default = "failover_default")]
+        failover_statuses: Vec<u16>,
+        /// At most so many targets.
+        #[serde(default = "attempts_default")]
+        attempts_max: u8,
+        /// One peer after the other, or all of one priority at once.
+        #[serde(default)]
+        fork: Fork,
+        /// No target is tried any more when the request is this old; a target that rings goes on ringing.
+        #[serde(default)]
+        time_budget_ms: Option<u64>,
+        /// What becomes of a 3xx.
+        #[serde(default)]
+        redirects: Redirects,
+    },
+    /// Refuse it.
+    Reject {
+        /// Id of the catalogue.
+        reason: String,
+        /// Another status than the catalogue's.
+        #[serde(default)]
+        status: Option<u16>,
+        /// Another phrase than the catalogue's.
+        #[serde(default)]
+        phrase: Option<String>,
+    },
+}
+
+/// How the peers of a route are tried (RFC 3261 §16.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fork {
+    /// One after the other.
+    #[default]
+    Serial,
+    /// Those of one priority at once, for an INVITE; then those of the next.
+    Parallel,
+}
+
+/// What becomes of a 3xx (RFC 3261 §16.7 (4), PX-23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redirects {
+    /// It goes to whoever asked.
+    #[default]
+    Pass,
+    /// Its Contacts are tried, where the policy routes them.
+    Recurse,
+    /// It becomes a 480 of our own.
+    Reject,
+}
+
+fn failover_default() -> Vec<u16> {
+    vec![430, 503]
+}
+
+fn attempts_default() -> u8 {
+    4
+}
+
+/// A peer on a route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RoutePeer {
+    pub peer: String,
+    /// Lower is tried first.
+    #[serde(default)]
+    pub priority: u16,
+    /// Share among those of equal priority.
+    #[serde(default = "super::peer::one")]
+    pub weight: u16,
+}
