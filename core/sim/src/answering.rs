@@ -106,7 +106,8 @@ impl Agent {
                 self.respond(text, source, 503, "Service Unavailable", "", actions);
             }
             Some(Behaviour::Refuse { status, .. }) => {
-                self.respond(text, source, status, "Refused", "", actions);
+                let extra = elsewhere(status);
+                self.respond(text, source, status, "Refused", extra, actions);
             }
             Some(Behaviour::Answer { ring_ms, .. }) => {
                 self.answering.standalone = Some((bytes.to_vec(), source));
@@ -212,7 +213,7 @@ impl Agent {
         actions: &mut Actions,
     ) {
         self.resends.stop(Purpose::Reliable { device: 0 });
-        let answer = self.response(text, 0, status, "Refused", "");
+        let answer = self.response(text, 0, status, "Refused", elsewhere(status));
         self.keep(text, source, &answer);
         let purpose = Purpose::Final { cseq: text.cseq(), is_success: false, device: 0 };
         self.resends.start(purpose, answer, source, self.pace(""), now, actions);
@@ -230,5 +231,14 @@ impl Agent {
             Some(Behaviour::AnswerDespiteCancel { .. }) => self.answer(0, now, actions),
             _ => self.refuse(487, now, actions),
         }
+    }
+}
+
+/// Where a 302 sends the caller: to somebody whom the policy of some generations calls, and of others leaves to the caller.
+const fn elsewhere(status: u16) -> &'static str {
+    if status == 302 {
+        "Contact: <sip:moved@b.example>;q=0.9, \"M, O\" <sip:moved@all.example>;q=0.5, <sip:evil@192.0.2.200>\r\n"
+    } else {
+        ""
     }
 }

@@ -28,6 +28,8 @@ pub struct Calling {
     /// Value of To in the INVITE.
     to: String,
     wants_cancel: bool,
+    /// The interval that was agreed (RFC 4028 §7.2).
+    session_s: Option<u32>,
     has_cancelled: bool,
     /// The tags that answered 2xx, the `CSeq` number, and the ACK that each got.
     acks: Vec<(String, u32, Vec<u8>, SocketAddr)>,
@@ -85,6 +87,7 @@ impl Agent {
             Dialled::Forbidden => format!("sip:+449098790000@{domain};user=phone"),
             Dialled::Sip => format!("sip:bob{}@{domain}", self.call),
             Dialled::Located => format!("sip:dan{}@d.example", self.call),
+            Dialled::AllAtOnce => format!("sip:ann{}@all.example", self.call),
             Dialled::Emergency => "urn:service:sos.fire".to_owned(),
         }
     }
@@ -130,10 +133,8 @@ impl Agent {
     }
 
     fn session_headers(&self) -> String {
-        self.plan
-            .session_s
-            .map(|seconds| format!("Session-Expires: {seconds};refresher=uac\r\n"))
-            .unwrap_or_default()
+        let seconds = self.calling.session_s.or(self.plan.session_s);
+        seconds.map(|seconds| format!("Session-Expires: {seconds};refresher=uac\r\n")).unwrap_or_default()
     }
 
     fn from(&self) -> String {
@@ -239,6 +240,9 @@ impl Agent {
             self.calling.acks.push((tag.to_owned(), cseq, ack, to));
         }
         if is_first_invite {
+            let granted =
+                text.first("Session-Expires").split(';').next().and_then(|seconds| seconds.parse().ok());
+            self.calling.session_s = granted.or(self.plan.session_s);
             self.on_first_answer(dialog, now, actions);
         }
     }
@@ -256,7 +260,7 @@ impl Agent {
         if !self.plan.called_asks {
             self.plan_middle(actions);
         }
-        if let Some(seconds) = self.plan.session_s {
+        if let Some(seconds) = self.calling.session_s {
             actions.step(u64::from(seconds) * 500, Step::Refresh);
         }
         if !self.plan.called_hangs_up {
@@ -331,7 +335,7 @@ impl Agent {
 
     /// Keeps the session alive (RFC 4028 §7.4).
     pub fn refresh(&mut self, now: Time, actions: &mut Actions) {
-        let Some((dialog, seconds)) = self.current_dialog().zip(self.plan.session_s) else { return };
+        let Some((dialog, seconds)) = self.current_dialog().zip(self.calling.session_s) else { return };
         let headers = self.session_headers();
         self.send_in_dialog(dialog, "UPDATE", (&headers, ""), now, actions);
         actions.step(u64::from(seconds) * 500, Step::Refresh);

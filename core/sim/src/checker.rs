@@ -50,11 +50,18 @@ pub struct Checker {
     pub is_draining: bool,
     /// May its table be so full that even a request inside a dialog finds no room?
     pub may_be_full: bool,
+    /// Does the border care for the session timer of calls?
+    pub has_session_timer: bool,
     /// How the calls ended, by outcome.
     pub outcomes: BTreeMap<&'static str, u64>,
 }
 
 impl Checker {
+    fn watch(&mut self, call: u64) -> &mut CallWatch {
+        let has_session_timer = self.has_session_timer;
+        self.calls.entry(call).or_insert_with(|| CallWatch { has_session_timer, ..CallWatch::default() })
+    }
+
     /// Notes what went wrong.
     pub fn fail(&mut self, call: Option<u64>, what: impl Into<String>) {
         self.failures.push(Failure { call, what: what.into() });
@@ -63,7 +70,7 @@ impl Checker {
     /// Notes a message that an agent sent and that reached the border.
     pub fn on_received(&mut self, text: &Text<'_>, from: Endpoint, now: Time) {
         let Some(call) = call_of(text.call_id()) else { return };
-        let watch = self.calls.entry(call).or_default();
+        let watch = self.watch(call);
         match text.status() {
             Some(status) => watch.on_response_received(text, status, now),
             None => watch.on_request_received(text, from, now),
@@ -73,7 +80,7 @@ impl Checker {
     /// Notes a message that the border sent.
     pub fn on_sent(&mut self, text: &Text<'_>, bytes: &[u8], to: Endpoint, now: Time) {
         let Some(call) = call_of(text.call_id()) else { return };
-        let watch = self.calls.entry(call).or_default();
+        let watch = self.watch(call);
         let verdict = match text.status() {
             Some(status) => watch.on_response_sent(text, status, bytes, to, now),
             None => watch.on_request_sent(text, to),
@@ -86,18 +93,18 @@ impl Checker {
     /// Notes a charging record.
     pub fn on_record(&mut self, record: &CallRecord) {
         if let Some(call) = call_of(&record.call_id) {
-            self.calls.entry(call).or_default().records.push(record.clone());
+            self.watch(call).records.push(record.clone());
         }
     }
 
     /// The network lost a datagram of this call.
     pub fn on_lost(&mut self, call: u64) {
-        self.calls.entry(call).or_default().lost += 1;
+        self.watch(call).lost += 1;
     }
 
     /// The network or a peer failed this call: somebody may wait in vain.
     pub fn disturb(&mut self, call: u64) {
-        self.calls.entry(call).or_default().is_disturbed = true;
+        self.watch(call).is_disturbed = true;
     }
 
     /// The border itself was away, or its clock jumped: what was in progress may have failed.

@@ -97,9 +97,7 @@ impl Node {
 
     /// The worker that a message belongs to.
     pub fn worker_of(&self, bytes: &[u8]) -> usize {
-        let call_id = parse::call_id_of(bytes).unwrap_or_default();
-        let sum = call_id.iter().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-        usize::try_from(sum).unwrap_or(0) % self.borders.len().max(1)
+        parse::call_id_of(bytes).map_or(0, |call_id| self.shared.owner_of(call_id))
     }
 
     /// Hands *input* to a worker; what it leads to is in `outputs`.
@@ -189,6 +187,11 @@ impl Node {
         self.generation += 1;
         self.snapshot = policy::snapshot(self.generation, &self.bounds)?;
         Ok(Arc::clone(&self.snapshot))
+    }
+
+    /// Probes no target any more, from the next snapshot on.
+    pub const fn stop_probes(&mut self) {
+        self.bounds.probes = false;
     }
 
     /// Remembers where carrier D was located, for the next start.

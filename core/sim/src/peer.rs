@@ -274,7 +274,8 @@ impl Agent {
         let mut out = format!("Contact: {}\r\nContent-Type: application/sdp\r\n", self.contact());
         let session = text.first("Session-Expires");
         if !session.is_empty() {
-            let _ = write!(out, "Session-Expires: {session}\r\nRequire: timer\r\n");
+            let refresher = if session.contains("refresher") { "" } else { ";refresher=uac" };
+            let _ = write!(out, "Session-Expires: {session}{refresher}\r\nRequire: timer\r\n");
         }
         out
     }

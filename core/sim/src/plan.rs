@@ -51,6 +51,8 @@ pub enum Dialled {
     Sip,
     /// A `sip:` URI of carrier D, whose targets were located.
     Located,
+    /// A `sip:` URI for which all targets are tried at once.
+    AllAtOnce,
     /// `urn:service:sos`: no limit may stop it.
     Emergency,
 }
@@ -173,6 +175,7 @@ impl Plan {
             (_, 0..=1) => Dialled::Forbidden,
             (Way::Exit, 2..=4) if kind == Kind::Call => Dialled::Emergency,
             (Way::Exit, 5..=14) => Dialled::Located,
+            (Way::Exit, 15..=24) => Dialled::AllAtOnce,
             (Way::Entry, _) | (_, 2..=30) => Dialled::Sip,
             (_, 31..=35) => Dialled::Unknown(number),
             (_, 36..=38) => Dialled::Mute(number),

@@ -26,6 +26,10 @@ pub struct Bounds {
     pub transactions_max: Option<u32>,
     /// Answered calls of the node.
     pub answered_max: Option<u32>,
+    /// Are the targets of carriers probed?
+    pub probes: bool,
+    /// Does the border care for the session timer of calls with other carriers?
+    pub session_timer: bool,
 }
 
 impl Bounds {
@@ -40,7 +44,17 @@ impl Bounds {
             calls_max: narrow(100, 400),
             transactions_max: narrow(300, 900),
             answered_max: narrow(200, 600),
+            probes: random.chance(0.3),
+            session_timer: random.chance(0.3),
         }
+    }
+
+    /// May a limit of these turn away new work?
+    pub const fn may_refuse(&self) -> bool {
+        self.requests_per_second.is_some()
+            || self.calls_max.is_some()
+            || self.transactions_max.is_some()
+            || self.answered_max.is_some()
     }
 }
 
@@ -102,8 +116,19 @@ fn document(generation: u64, bounds: &Bounds) -> Value {
     peers[0]["targets"] = targets("home_core", &HOME_CORE, false).into();
     peers[1]["targets"] = targets("carrier_b", &CARRIER_B, is_other).into();
     peers[2]["targets"] = targets("carrier_c", &CARRIER_C, false).into();
+    if bounds.probes {
+        for at in 1..4 {
+            peers[at]["probe"] = json!({
+                "interval_ms": 10_000, "timeout_ms": 2_000, "down_after": 2, "up_after": 1, "accept": "any",
+            });
+        }
+    }
     peers[3]["location"] = json!({"kind": "domain"});
     peers[4]["location"] = json!({"kind": "domain"});
+    let mut agreements = json!([agreement("own", true), agreement("interconnect", false)]);
+    if bounds.session_timer {
+        agreements[1]["session_timer"] = json!({"expires_ms_max": 120_000, "expires_ms_min": 100_000});
+    }
     json!({
         "version": 1,
         "generation": generation,
@@ -112,7 +137,7 @@ fn document(generation: u64, bounds: &Bounds) -> Value {
         "timers": {"first_response_ms": 4_000},
         "keys": [{"id": 1, "secret": "07".repeat(32)}],
         "listeners": listeners,
-        "agreements": [agreement("own", true), agreement("interconnect", false)],
+        "agreements": agreements,
         "header_rules": [{"id": "outgoing", "rules": [
             {"id": "mark", "messages": "requests", "header": "X-Border", "action": {"kind": "add", "value": mark}},
             {"id": "bare", "header": "X-Unwanted", "action": {"kind": "remove"}},
@@ -146,11 +171,14 @@ fn targets(id: &str, places: &[Place], is_reversed: bool) -> Vec<Value> {
 
 fn routes(is_other: bool) -> Value {
     let (b, c) = if is_other { (1, 0) } else { (0, 1) };
+    let redirects = if is_other { "recurse" } else { "pass" };
     json!([
         {"id": "no_premium", "condition": {"number_prefixes": ["+4490"]},
          "action": {"kind": "reject", "reason": "decide.forbidden"}},
         {"id": "located", "condition": {"direction": "exit", "domains": ["d.example"]},
          "action": {"kind": "route", "to": [{"peer": "carrier_d"}]}},
+        {"id": "all_at_once", "condition": {"direction": "exit", "domains": ["all.example"]},
+         "action": {"kind": "route", "fork": "parallel", "to": [{"peer": "carrier_b"}, {"peer": "carrier_c"}]}},
         {"id": "look_up", "condition": {"direction": "exit", "schemes": ["tel"]},
          "action": {"kind": "enum", "service": "carrier_enum"}},
         {"id": "no_such_number", "condition": {"enum_outcomes": ["not_found"]},
@@ -158,7 +186,7 @@ fn routes(is_other: bool) -> Value {
         {"id": "transit", "condition": {"enum_outcomes": ["failed"]},
          "action": {"kind": "route", "to": [{"peer": "carrier_c"}]}},
         {"id": "out", "condition": {"direction": "exit"},
-         "action": {"kind": "route", "to": [{"peer": "carrier_b", "priority": b}, {"peer": "carrier_c", "priority": c}]}},
+         "action": {"kind": "route", "redirects": redirects, "to": [{"peer": "carrier_b", "priority": b}, {"peer": "carrier_c", "priority": c}]}},
         {"id": "in", "condition": {"direction": "entry"},
          "action": {"kind": "route", "to": [{"peer": "home_core"}]}},
     ])
@@ -175,6 +203,8 @@ mod tests {
             calls_max: Some(2),
             transactions_max: Some(3),
             answered_max: Some(4),
+            probes: true,
+            session_timer: true,
         };
         assert_eq!(snapshot(3, &Bounds::default()).unwrap().generation, 3);
         assert_eq!(snapshot(4, &narrow).unwrap().limits.calls_max, 4);

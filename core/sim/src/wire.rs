@@ -186,7 +186,7 @@ impl World {
         let core = delivery.connection.and_then(|at| self.streams.core(at)).unwrap_or(delivery.destination);
         let bytes = &delivery.bytes;
         let Some(text) = Text::read(bytes) else { return };
-        let Some(number) = call_of(text.call_id()) else { return };
+        let Some(number) = call_of(text.call_id()) else { return self.answer_probe(delivery, core, &text) };
         let Some(call) = self.calls.get_mut(&number) else { return };
         let known = call.agents.iter().position(|agent| agent.place.address == core);
         let place = known.or_else(|| {
@@ -214,6 +214,36 @@ impl World {
         self.with_agent(number, place, |agent, now, actions| {
             agent.on_message(&text, bytes, source, now, actions);
         });
+    }
+
+    /// A core answers an OPTIONS that belongs to no call (RFC 3261 §11), as long as it is somebody whom the border meant.
+    fn answer_probe(&mut self, delivery: &Delivery, core: SocketAddr, text: &Text<'_>) {
+        let place = topology::places().find(|place| place.address == core);
+        let Some(place) = place.filter(|_| text.request_method() == Some("OPTIONS")) else { return };
+        let mut out = "SIP/2.0 200 OK".to_owned();
+        for (name, line) in text.lines() {
+            if ["Via", "From", "To", "Call-ID", "CSeq"].contains(&name) {
+                out.push_str("\r\n");
+                out.push_str(line);
+            }
+            if name == "To" {
+                out.push_str(";tag=core");
+            }
+        }
+        out.push_str("\r\nContent-Length: 0\r\n\r\n");
+        let answer = Delivery {
+            source: if delivery.connection.is_some() { delivery.destination } else { core },
+            destination: delivery.source,
+            transport: place.transport,
+            bytes: out.into_bytes().into(),
+            is_noise: true,
+            ..delivery.clone()
+        };
+        if answer.connection.is_some() {
+            self.transmit_on_stream(core, Towards::Border, answer, None);
+        } else {
+            self.transmit_datagram(core, answer, None);
+        }
     }
 
     pub(crate) fn deliver_to_border(&mut self, delivery: &Delivery) {

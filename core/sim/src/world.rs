@@ -34,6 +34,8 @@ const BURSTS: f64 = 0.01;
 const NOISE: f64 = 0.3;
 /// When the last agent has done all it will do, no transaction lives longer than this (Timer C and two times 64 × T1).
 const TRANSACTION_LIFE: Duration = Duration::from_secs(185 + 2 * 32 + 10);
+/// So long after the last call targets are probed; without end nothing would ever be quiet.
+const PROBED: Duration = Duration::from_secs(700);
 /// When the last call began, the last message is sent no later than this.
 const RUN_LIFE: Duration = Duration::from_secs(7_200);
 /// One message may lead to so many others at once.
@@ -97,6 +99,7 @@ pub(crate) enum Happening {
     Noise,
     Trouble(trouble::Trouble),
     Restart,
+    StopProbes,
     Drain,
     Close,
 }
@@ -164,7 +167,8 @@ impl World {
         let bounds = if setup.is_calm { Bounds::default() } else { Bounds::draw(&mut random) };
         let workers = if random.chance(0.3) { 2 } else { 1 };
         let mut checker = Checker::default();
-        checker.may_refuse = bounds != Bounds::default();
+        checker.may_refuse = bounds.may_refuse();
+        checker.has_session_timer = bounds.session_timer;
         checker.may_be_full = bounds.transactions_max.is_some();
         Ok(Self {
             setup,
@@ -208,6 +212,7 @@ impl World {
         if self.setup.is_calm {
             return;
         }
+        self.agenda.enter(Duration::from_millis(at_ms) + PROBED, Happening::StopProbes);
         let mut random = Random::new(self.setup.seed, 6);
         for (after_ms, trouble) in trouble::draw(&mut random, at_ms) {
             self.agenda.enter(Duration::from_millis(after_ms), Happening::Trouble(trouble));
@@ -285,6 +290,10 @@ impl World {
             Happening::Noise => self.make_noise(),
             Happening::Trouble(trouble) => self.befall(trouble),
             Happening::Restart => self.node.restart(self.workers, self.agenda.now()),
+            Happening::StopProbes => {
+                self.node.stop_probes();
+                self.befall(trouble::Trouble::Reload);
+            }
             Happening::Drain => {
                 self.note_trouble("the node drains");
                 self.checker.may_refuse = true;

@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 
 use ibcf_sip::Time;
 
-use super::watch::{Asked, CallWatch, Endpoint, Leg, Seen, origin, passing, transaction_key};
+use super::watch::{Asked, CallWatch, Endpoint, Leg, Seen, origin, transaction_key};
 use crate::text::{Text, address_of, uri_of};
 use crate::topology;
 
 /// The headers of requests that the toy agreements, trust or RFC 3261 §16.6 are about. All others must cross as they are.
-const TOUCHED: [&str; 8] = [
+const TOUCHED: [&str; 9] = [
     "Via",
     "Route",
     "Record-Route",
     "Max-Forwards",
+    "Max-Breadth",
     "P-Charging-Vector",
     "P-Asserted-Identity",
     "X-Border",
@@ -36,7 +37,7 @@ impl CallWatch {
                 vias: owned(text, "Via"),
                 routes: foreign_routes(text),
                 record_routes: owned(text, "Record-Route"),
-                passing: passing(text, &TOUCHED),
+                passing: self.passing(text, &TOUCHED),
             });
         }
         if method == "ACK" {
@@ -120,7 +121,7 @@ impl CallWatch {
             return Err(format!("a {method} left with the routes {routes:?}"));
         }
         judge_record_routes(text, asked, to)?;
-        if passing(text, &TOUCHED) != asked.passing {
+        if self.passing(text, &TOUCHED) != asked.passing {
             return Err(format!("a {method} did not cross byte for byte"));
         }
         Ok(())

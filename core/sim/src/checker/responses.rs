@@ -5,9 +5,7 @@ use std::time::Duration;
 use ibcf_sip::Time;
 
 use super::requests::are_same_vias;
-use super::watch::{
-    Answered, CallWatch, Endpoint, Final, hash, hash_bytes, origin, passing, transaction_key,
-};
+use super::watch::{Answered, CallWatch, Endpoint, Final, hash, hash_bytes, origin, transaction_key};
 use crate::text::Text;
 
 /// The headers of responses that the toy agreements, trust or RFC 3261 §16.7 are about.
@@ -25,7 +23,7 @@ impl CallWatch {
         let answered = Answered {
             origin: origin(text, text.method()),
             status,
-            passing: passing(text, &TOUCHED),
+            passing: self.passing(text, &TOUCHED),
             at: now,
         };
         let is_known = |known: &Answered| Answered { at: known.at, ..answered } == *known;
@@ -82,7 +80,7 @@ impl CallWatch {
         let origin = origin(text, method);
         let of_status =
             self.answered.iter().filter(|answered| answered.status == status && answered.origin == origin);
-        let passing = passing(text, &TOUCHED);
+        let passing = self.passing(text, &TOUCHED);
         match of_status.map(|answered| answered.passing == passing).max() {
             Some(true) => Ok(()),
             Some(false) => Err(format!("a {status} to a {method} did not cross byte for byte")),

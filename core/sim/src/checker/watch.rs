@@ -11,6 +11,9 @@ use crate::text::Text;
 /// Transactions are absorbed for this long after their final response (64 × T1).
 const ABSORBED: Duration = Duration::from_secs(34);
 
+/// The headers of the session timer (RFC 4028), which must cross as they are unless the border cares for it.
+const OF_SESSION: [&str; 4] = ["Session-Expires", "Min-SE", "Supported", "Require"];
+
 /// The other end of a message, as the border sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -37,6 +40,8 @@ pub(super) struct CallWatch {
     /// The border crashed while it had no record yet.
     pub(super) is_crashed: bool,
     pub(super) has_wall_clock_jumped: bool,
+    /// The border cares for its session timer.
+    pub(super) has_session_timer: bool,
 }
 
 /// A server transaction of the border.
@@ -109,6 +114,15 @@ pub(super) struct Answered {
 }
 
 impl CallWatch {
+    /// Hash of all header lines but those named, in order and as written, and of the body.
+    pub(super) fn passing(&self, text: &Text<'_>, but: &[&str]) -> u64 {
+        let of_session: &[&str] = if self.has_session_timer { &OF_SESSION } else { &[] };
+        let is_left =
+            |name: &str| but.iter().chain(of_session).any(|touched| touched.eq_ignore_ascii_case(name));
+        let lines = text.lines().filter(|(name, _)| !is_left(name)).map(|(_, line)| line);
+        lines.chain([text.body]).fold(SEED, add)
+    }
+
     pub(super) fn seen_by_key(&mut self, key: u64) -> Option<&mut Seen> {
         self.seen.iter_mut().find(|seen| seen.key == key)
     }
@@ -150,13 +164,6 @@ pub(super) fn origin(text: &Text<'_>, method: &str) -> u64 {
     let to_tag = text.tag("To").filter(|_| method == "ACK");
     let cseq = text.first("CSeq").split(' ').next().unwrap_or_default();
     hash(&[text.tag("From").unwrap_or_default(), to_tag.unwrap_or_default(), cseq, method])
-}
-
-/// Hash of all header lines but those named, in order and as written, and of the body.
-pub(super) fn passing(text: &Text<'_>, but: &[&str]) -> u64 {
-    let is_left = |name: &str| but.iter().any(|touched| touched.eq_ignore_ascii_case(name));
-    let lines = text.lines().filter(|(name, _)| !is_left(name)).map(|(_, line)| line);
-    lines.chain([text.body]).fold(SEED, add)
 }
 
 const SEED: u64 = 0x243f_6a88_85a3_08d3;
