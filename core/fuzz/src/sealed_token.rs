@@ -38,7 +38,8 @@ pub fn sealed_token(bytes: &[u8]) {
         downstream_peer: word(),
         generation: u64::from(word()) << 32 | u64::from(word()),
         start_unix_s: word(),
-        flags: word() as u8,
+        upstream_host: word(),
+        downstream_place: word(),
         call: word(),
     };
     let mut nonce = [0; 12];

@@ -176,7 +176,7 @@ fn a_token_that_was_tampered_with_or_sealed_by_an_unknown_key_gets_403_and_an_al
     let unknown_key = bye(&mut World::with(&foreign), "t1");
     let tampered = {
         let whole = bye(&mut World::new(), "t1");
-        let at = whole.find("Route: <sip:ae").or_else(|| whole.find("<sip:ae")).expect("a token") + 40;
+        let at = whole.find("Route: <sip:ai").or_else(|| whole.find("<sip:ai")).expect("a token") + 40;
         let other = if whole.as_bytes()[at] == b'a' { "b" } else { "a" };
         format!("{}{other}{}", &whole[..at], &whole[at + 1..])
     };

@@ -183,3 +183,26 @@ fn a_contact_of_another_address_family_is_passed_over() {
     let sent = world.receive(A, &bye);
     assert_eq!(only(&sent, "BYE").to, B.parse().unwrap(), "the listener towards B has no IPv6");
 }
+
+#[test]
+fn a_dialog_stays_with_the_target_that_took_it_when_its_contact_is_a_name() {
+    let mut policy = policy();
+    policy["peers"][1]["sources"] = json!(["198.51.100.0/24"]);
+    policy["peers"][1]["targets"] = json!([{"id": "b1", "address": B, "priority": 1}, {"id": "b2", "address": "198.51.100.21:5060", "priority": 2}]);
+    let mut world = World::with(&policy);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "named", 1, "", &[], ""));
+    let busy = respond(only(&sent, "INVITE"), "503 Service Unavailable", "x", &[]);
+    let sent = world.receive(B, &busy);
+    let second = only(&sent, "INVITE").clone();
+    assert_eq!(second.to, "198.51.100.21:5060".parse().unwrap());
+    let sent = world.receive("198.51.100.21:5060", &respond(&second, "200 OK", "tb", &[]));
+    let answer = only(&sent, "SIP/2.0 200").clone();
+    let lines = routes(&answer);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    for method in ["ACK", "BYE"] {
+        let cseq = if method == "ACK" { 1 } else { 2 };
+        let text = request(method, "sip:bob@as7.b.example", "named", cseq, "tb", &lines, "");
+        let sent = world.receive(A, &text);
+        assert_eq!(only(&sent, method).to, second.to, "{method}");
+    }
+}

@@ -31,6 +31,8 @@ pub(super) struct Crossing<'a> {
     pub(super) source: SocketAddr,
     pub(super) listener_in: ListenerIndex,
     pub(super) listener_out: ListenerIndex,
+    /// Where it goes.
+    pub(super) remote: SocketAddr,
     pub(super) own_routes: usize,
     pub(super) request_uri: Option<&'a [u8]>,
     pub(super) is_initial: bool,
@@ -165,11 +167,11 @@ impl Border {
         let mut sent = Vec::with_capacity(context.request.len() + 512);
         let number = context.branches.len() as u8;
         let mut hop = hop;
-        let mut written = self.write_stored(id, context, message, (peer, hop.listener), &mut sent, scope);
+        let mut written = self.write_stored(id, context, message, (peer, hop), &mut sent, scope);
         if let Some(stream) = stream_instead(context, peer, hop, sent.len()) {
             hop = stream;
             sent.clear();
-            written = self.write_stored(id, context, message, (peer, hop.listener), &mut sent, scope);
+            written = self.write_stored(id, context, message, (peer, hop), &mut sent, scope);
         }
         context.facts.icid = written.icid;
         context.facts.orig_ioi_received = written.orig_ioi_received;
@@ -227,7 +229,7 @@ impl Border {
         id: SlotId,
         context: &mut RequestContext,
         message: Option<&Message<'_>>,
-        towards: (PeerIndex, ListenerIndex),
+        towards: (PeerIndex, Flow),
         out: &mut Vec<u8>,
         scope: &mut Scope<'_>,
     ) -> Written {
@@ -248,7 +250,7 @@ impl Border {
         id: SlotId,
         context: &RequestContext,
         message: &Message<'_>,
-        (downstream, listener_out): (PeerIndex, ListenerIndex),
+        (downstream, hop): (PeerIndex, Flow),
         out: &mut Vec<u8>,
         scope: &mut Scope<'_>,
     ) -> Written {
@@ -264,7 +266,8 @@ impl Border {
             downstream,
             source: context.arrival.flow.remote,
             listener_in: context.arrival.flow.listener,
-            listener_out,
+            listener_out: hop.listener,
+            remote: hop.remote,
             own_routes,
             request_uri: context.decision.request_uri(),
             breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
@@ -376,7 +379,8 @@ impl Border {
             downstream_peer: rewrite::peer_tag(&snapshot.peer(crossing.downstream).id),
             generation: snapshot.generation,
             start_unix_s: (scope.now.unix_ms / 1000) as u32,
-            flags: 0,
+            upstream_host: rewrite::host_tag(crossing.source.ip()),
+            downstream_place: rewrite::place_tag(crossing.remote),
             call: caller_hash(message),
         };
         let mut token = Vec::with_capacity(128);

@@ -9,9 +9,9 @@ use crate::event::Event;
 use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
 use crate::reason::Reason;
-use crate::rewrite::{Ticket, TokenError, peer_tag};
+use crate::rewrite::{Ticket, TokenError, host_tag, peer_tag, place_tag};
 use crate::screen::Rejection;
-use crate::snapshot::PeerIndex;
+use crate::snapshot::{PeerIndex, Target};
 use crate::statistics::Way;
 use crate::time::Time;
 use crate::trace::Stage;
@@ -73,7 +73,7 @@ impl Border {
             (Arc::clone(&self.generation), found)
         };
         let hop = self
-            .next_hop(&generation, downstream, message, routes.count, scope.now.time)
+            .next_hop(&generation, downstream, message, routes, scope.now.time)
             .ok_or_else(|| Rejection::new(Reason::Unreachable))?;
         scope.step(
             Stage::Decide,
@@ -137,6 +137,7 @@ impl Border {
             source: received.flow.remote,
             listener_in: received.flow.listener,
             listener_out: route.hop.listener,
+            remote: route.hop.remote,
             own_routes: route.own_routes,
             request_uri: None,
             is_initial: false,
@@ -157,7 +158,8 @@ impl Border {
         self.shard_in(&generation, route.downstream).request(Way::Sent, Method::Ack);
     }
 
-    /// The next Route, else the Request-URI, if it is an address of that peer; else the first of the peer's targets.
+    /// The next Route, else the Request-URI, if it is an address of that peer; else the target of the peer that the dialog
+    /// began with, or the first if that one is gone.
     ///
     /// A Contact or Record-Route is what the far side wrote: it must not be able to aim our messages at anybody else, and a
     /// host name in it would take a question, which requests inside dialogs never wait for. Nor can one be reached whose
@@ -167,7 +169,7 @@ impl Border {
         generation: &Generation,
         downstream: PeerIndex,
         message: &Message<'_>,
-        own_routes: usize,
+        routes: &OwnRoutes,
         now: Time,
     ) -> Option<Flow> {
         let snapshot = &generation.snapshot;
@@ -175,7 +177,7 @@ impl Border {
         let targets = self.targets_of(generation, downstream);
         let route = message
             .values(HeaderId::Route)
-            .nth(own_routes)
+            .nth(routes.count)
             .and_then(|value| NameAddr::parse(value.value).ok());
         let uri = match route {
             Some(route) => Uri::parse(route.uri).ok(),
@@ -192,10 +194,19 @@ impl Border {
         literal.or_else(|| {
             let located = uri.and_then(|uri| self.located_before(snapshot, downstream, &uri, now));
             let targets = located.unwrap_or(targets);
-            let first = targets.iter().min_by_key(|target| target.priority)?;
-            Some(Flow { listener: first.listener, remote: first.address, connection: None, peer })
+            let ticket = routes.ticket.as_ref().and_then(|ticket| ticket.as_ref().ok());
+            let holds_dialog = |target: &&Arc<Target>| ticket.is_some_and(|ticket| is_of(ticket, target));
+            let first = || targets.iter().min_by_key(|target| target.priority);
+            let chosen = targets.iter().find(holds_dialog).or_else(first)?;
+            Some(Flow { listener: chosen.listener, remote: chosen.address, connection: None, peer })
         })
     }
+}
+
+/// Did the first request of the dialog come from *target*, or go there?
+fn is_of(ticket: &Ticket, target: &Target) -> bool {
+    place_tag(target.address) == ticket.downstream_place
+        || host_tag(target.address.ip()) == ticket.upstream_host
 }
 
 /// The peer on the other side: of the two in the token, the one that did not send this. When both are the same peer, the

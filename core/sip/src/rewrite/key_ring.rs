@@ -8,10 +8,12 @@
 //! | 1     | version of the layout, authenticated   |
 //! | 1     | key id, authenticated                  |
 //! | 12    | nonce                                  |
-//! | 25    | the [`Ticket`], encrypted              |
+//! | 32    | the [`Ticket`], encrypted              |
 //! | 16    | authentication tag                     |
 //!
 //! Nonces come from the caller and must never repeat under one key; drawn at random, a key is good for some 2^32 tokens.
+
+use std::net::{IpAddr, SocketAddr};
 
 use arrayvec::ArrayVec;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -20,8 +22,8 @@ use super::base32;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::document::Key;
 
-const VERSION: u8 = 1;
-const TICKET_BYTES: usize = 25;
+const VERSION: u8 = 2;
+const TICKET_BYTES: usize = 32;
 const HEAD_BYTES: usize = 2;
 const TAG_BYTES: usize = 16;
 const SEALED_BYTES: usize = HEAD_BYTES + NONCE_LEN + TICKET_BYTES + TAG_BYTES;
@@ -43,8 +45,11 @@ pub struct Ticket {
     pub generation: u64,
     /// When it began, in seconds of Unix time.
     pub start_unix_s: u32,
-    /// For the caller to use.
-    pub flags: u8,
+    /// [`host_tag`] of where the first request came from, and [`place_tag`] of where it went: which of a peer's targets
+    /// holds the dialog, when nothing in a later request says so in a way that we follow.
+    pub upstream_host: u32,
+    /// See `upstream_host`.
+    pub downstream_place: u32,
     /// For the caller to use: finds the call's record while this node still has it.
     pub call: u32,
 }
@@ -116,7 +121,7 @@ impl KeyRing {
         let mut body = ticket.to_bytes();
         let tag = key
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad(*id), &mut body)
-            .expect("INVARIANT: 25 bytes are below the limit of AES-GCM");
+            .expect("INVARIANT: 32 bytes are below the limit of AES-GCM");
         let mut sealed = ArrayVec::<u8, SEALED_BYTES>::new();
         sealed.extend([VERSION, *id].into_iter().chain(nonce).chain(body));
         sealed.extend(tag.as_ref().iter().copied());
@@ -151,7 +156,8 @@ impl Ticket {
         bytes.extend(self.downstream_peer.to_be_bytes());
         bytes.extend(self.generation.to_be_bytes());
         bytes.extend(self.start_unix_s.to_be_bytes());
-        bytes.push(self.flags);
+        bytes.extend(self.upstream_host.to_be_bytes());
+        bytes.extend(self.downstream_place.to_be_bytes());
         bytes.extend(self.call.to_be_bytes());
         bytes.into_inner().expect("INVARIANT: the fields add up to TICKET_BYTES")
     }
@@ -161,13 +167,15 @@ impl Ticket {
         let (downstream_peer, rest) = rest.split_first_chunk()?;
         let (generation, rest) = rest.split_first_chunk()?;
         let (start_unix_s, rest) = rest.split_first_chunk()?;
-        let (flags, rest) = rest.split_first()?;
+        let (upstream_host, rest) = rest.split_first_chunk()?;
+        let (downstream_place, rest) = rest.split_first_chunk()?;
         Some(Self {
             upstream_peer: u32::from_be_bytes(*upstream_peer),
             downstream_peer: u32::from_be_bytes(*downstream_peer),
             generation: u64::from_be_bytes(*generation),
             start_unix_s: u32::from_be_bytes(*start_unix_s),
-            flags: *flags,
+            upstream_host: u32::from_be_bytes(*upstream_host),
+            downstream_place: u32::from_be_bytes(*downstream_place),
             call: u32::from_be_bytes(rest.try_into().ok()?),
         })
     }
@@ -177,7 +185,24 @@ impl Ticket {
 ///
 /// Two ids may share a tag; whoever loads a snapshot must refuse that.
 pub fn peer_tag(id: &str) -> u32 {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    tag(id.bytes())
+}
+
+/// Returns a short name for a host, the same on every node.
+pub fn host_tag(host: IpAddr) -> u32 {
+    match host.to_canonical() {
+        IpAddr::V4(v4) => tag(v4.octets().into_iter()),
+        IpAddr::V6(v6) => tag(v6.octets().into_iter()),
+    }
+}
+
+/// Returns a short name for a host and port, the same on every node.
+pub fn place_tag(place: SocketAddr) -> u32 {
+    host_tag(place.ip()) ^ tag(place.port().to_be_bytes().into_iter())
+}
+
+fn tag(bytes: impl Iterator<Item = u8>) -> u32 {
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash ^ (hash >> 32)) as u32
@@ -214,7 +239,8 @@ mod tests {
         downstream_peer: 0xa0b0_c0d0,
         generation: u64::MAX - 1,
         start_unix_s: 1_790_000_000,
-        flags: 0x81,
+        upstream_host: 0x81,
+        downstream_place: 0x82,
         call: 7,
     };
 
@@ -237,7 +263,7 @@ mod tests {
         let ring = ring(&[key(1, "a")]);
         let token = token(&ring);
         assert_eq!(token.len(), TOKEN_LENGTH);
-        assert_eq!(TOKEN_LENGTH, 88);
+        assert_eq!(TOKEN_LENGTH, 100);
         assert!(token.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
         assert_eq!(ring.open(&token), Ok(TICKET));
     }

@@ -31,7 +31,7 @@ pub use charging::{
 pub use draft::{Draft, DraftHeader, DraftScratch, HeaderName};
 pub use header_rules::HeaderRules;
 pub use hop::{need_content_length, via_received, via_value, write_ack, write_cancel, write_outline};
-pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, peer_tag};
+pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, host_tag, peer_tag, place_tag};
 pub use probe::{Probe, write_probe};
 pub use record_route::{token_of, write_uri as write_record_route};
 pub use response::write_response;
