@@ -175,3 +175,21 @@ fn more_targets_than_a_branch_can_number_end_before_the_numbers_repeat() {
     only(&sent, "SIP/2.0 500");
     assert_eq!(tried, 255);
 }
+
+#[test]
+fn a_refusal_that_comes_after_its_target_was_given_up_is_acknowledged_and_goes_no_further() {
+    let mut policy = policy();
+    policy["timers"] = json!({"first_response_ms": 2_000});
+    let mut world = World::with(&policy);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "late", 1, "", &[], ""));
+    let first = only(&sent, "INVITE").clone();
+    let sent = world.advance(2_100);
+    let second = sent.iter().find(|sent| sent.to == C.parse().unwrap()).expect("the next target").clone();
+    for _ in 0..2 {
+        let sent = world.receive(B, &respond(&first, "486 Busy Here", "tb", &[]));
+        assert_eq!(sent.len(), 1);
+        assert_eq!(only(&sent, "ACK").to, first.to);
+    }
+    let sent = world.receive(C, &respond(&second, "200 OK", "tc", &[]));
+    only(&sent, "SIP/2.0 200");
+}

@@ -108,7 +108,13 @@ impl Border {
                 self.acknowledge(context, number, message, scope);
                 self.count_received_again(context, number);
             }
-            _ => self.count_received_again(context, number),
+            _ => {
+                // Too late for us, who gave up before Timer B of RFC 3261; the other side repeats it until the ACK.
+                if context.is_invite() && status >= 300 {
+                    self.acknowledge(context, number, message, scope);
+                }
+                self.count_received_again(context, number);
+            }
         }
     }
 
