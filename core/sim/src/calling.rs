@@ -159,7 +159,7 @@ impl Agent {
             ("INVITE", _) => {
                 self.resends.stop(purpose);
                 if matches!(status, 408 | 481) {
-                    self.end_dialog(text);
+                    self.end_dialog(text, actions);
                 }
                 self.acknowledge_failure(text, actions);
             }
@@ -167,14 +167,17 @@ impl Agent {
             _ => {
                 self.resends.stop(purpose);
                 if matches!(status, 408 | 481) {
-                    self.end_dialog(text);
+                    self.end_dialog(text, actions);
                 }
             }
         }
     }
 
-    /// The other end knows nothing of the dialog any more (§12.2.1.2).
-    fn end_dialog(&mut self, text: &Text<'_>) {
+    /// The other end knows nothing of the dialog, or not yet: it ends by a BYE (§12.2.1.2), after which there is nothing left.
+    fn end_dialog(&mut self, text: &Text<'_>, actions: &mut Actions) {
+        if text.method() != "BYE" {
+            return actions.step(200, Step::HangUp);
+        }
         let (local, remote) = (text.tag("From").unwrap_or_default(), text.tag("To").unwrap_or_default());
         for dialog in self.dialogs.iter_mut().filter(|dialog| dialog.is(local, remote)) {
             dialog.is_over = true;
