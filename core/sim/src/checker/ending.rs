@@ -100,8 +100,8 @@ impl Checker {
         let most = if matches!(plan.kind, Kind::Call | Kind::Message) { first.tags.len().max(1) } else { 0 };
         // Calls that were turned away at the door were never admitted; those of a node that crashed are lost with it.
         let least = if is_turned_away || watch.is_crashed { 0 } else { most };
-        // Sent again to a border that was restarted, the request begins anew.
-        let again = usize::from(first.is_excused);
+        // Sent again to a border that was restarted, the request begins anew, with as many devices as then accept it.
+        let again = if first.is_excused { first.tags.len().max(1) } else { 0 };
         least..=(if is_turned_away { 0 } else { most }) + again
     }
 }
