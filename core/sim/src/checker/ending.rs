@@ -54,7 +54,7 @@ impl Checker {
                 watch.records.iter().map(|record| (record.outcome, record.status, record.reason)).collect();
             faults.push(format!("{} records instead of {expected:?}: {found:?}", watch.records.len()));
         }
-        if let Some(answer) = first.filter(|seen| !seen.is_excused).and_then(|seen| seen.answer) {
+        if let Some(answer) = first.filter(|seen| !seen.is_excused()).and_then(|seen| seen.answer) {
             for record in &watch.records {
                 judge_record(plan, &watch, record, answer, &mut faults);
             }
@@ -74,7 +74,7 @@ impl Checker {
 
     /// Invariant 6, and no refusal without a limit.
     fn judge_refusal(&self, plan: &Plan, watch: &CallWatch, first: Option<&Seen>, faults: &mut Vec<String>) {
-        let refused = first.filter(|seen| !seen.is_excused).and_then(|seen| seen.answer);
+        let refused = first.filter(|seen| !seen.is_excused()).and_then(|seen| seen.answer);
         let is_refused = refused.is_some_and(|answer| answer.is_own && answer.status == 503);
         if !is_refused || self.is_draining {
             return;
@@ -100,8 +100,8 @@ impl Checker {
         let most = if matches!(plan.kind, Kind::Call | Kind::Message) { first.tags.len().max(1) } else { 0 };
         // Calls that were turned away at the door were never admitted; those of a node that crashed are lost with it.
         let least = if is_turned_away || watch.is_crashed { 0 } else { most };
-        // Sent again to a border that was restarted, the request begins anew, with as many devices as then accept it.
-        let again = if first.is_excused { first.tags.len().max(1) } else { 0 };
+        // Sent again to a border that forgot it, the request begins anew, with as many devices as then accept it.
+        let again = first.disturbances as usize * first.tags.len().max(1);
         least..=(if is_turned_away { 0 } else { most }) + again
     }
 }
@@ -113,7 +113,7 @@ impl CallWatch {
     }
 
     fn judge_answers(&self, faults: &mut Vec<String>) {
-        for seen in self.seen.iter().filter(|seen| seen.answer.is_none() && !seen.is_excused) {
+        for seen in self.seen.iter().filter(|seen| seen.answer.is_none() && !seen.is_excused()) {
             let must = match seen.method.as_str() {
                 "INVITE" | "CANCEL" => true,
                 _ => self.was_answered_in_time(seen) && !(seen.is_initial && self.was_given_up()),

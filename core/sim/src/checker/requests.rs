@@ -60,7 +60,7 @@ impl CallWatch {
             answer: None,
             tags: Vec::new(),
             sent: 0,
-            is_excused: false,
+            disturbances: 0,
         });
     }
 

@@ -50,12 +50,12 @@ impl CallWatch {
             return Err(format!("the answer to a {method} went to {}, who did not ask", to.remote));
         }
         let (at, origin, is_invite) = (seen.at, seen.origin, method == "INVITE");
-        if status == 100 && !is_invite && now < at + TRYING_DELAY && !seen.is_excused {
+        if status == 100 && !is_invite && now < at + TRYING_DELAY && !seen.is_excused() {
             return Err(format!("a 100 answered a {method} at once (RFC 4320 §4.1)"));
         }
         if status >= 200 {
             seen.on_final(text, status, bytes, is_own, now)?;
-            if to.is_stream && seen.sent > seen.times && !seen.is_excused {
+            if to.is_stream && seen.sent > seen.times && !seen.is_excused() {
                 return Err(format!("the answer to a {method} was sent twice over one stream"));
             }
         }
@@ -116,7 +116,7 @@ impl super::watch::Seen {
         let is_same = (first.status, first.bytes) == (status, bytes) || (is_success && first.bytes == 0);
         // A CANCEL has no transaction of its own at the border: when its INVITE is gone, nothing is left that it could be for.
         let is_late_cancel = self.method == "CANCEL" && status == 481 && now >= first.at + INVITE_KEPT;
-        if is_same || self.is_excused || is_late_cancel {
+        if is_same || self.is_excused() || is_late_cancel {
             return Ok(());
         }
         Err(format!("a second final response to one {}: {}, then {status}", self.method, first.status))

@@ -63,8 +63,8 @@ pub(super) struct Seen {
     pub(super) tags: Vec<u64>,
     /// How often a final response left, but for 2xx to an INVITE.
     pub(super) sent: u32,
-    /// The border was away meanwhile: it may be answered twice or never.
-    pub(super) is_excused: bool,
+    /// How often the border was away or its clock jumped meanwhile: it may be answered once more for each, or never.
+    pub(super) disturbances: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,12 @@ pub(super) struct Answered {
     pub(super) at: Time,
 }
 
+impl Seen {
+    pub(super) const fn is_excused(&self) -> bool {
+        self.disturbances > 0
+    }
+}
+
 impl CallWatch {
     /// Hash of all header lines but those named, in order and as written, and of the body.
     pub(super) fn passing(&self, text: &Text<'_>, but: &[&str]) -> u64 {
@@ -139,7 +145,7 @@ impl CallWatch {
     pub(super) fn disturb_open(&mut self, now: Time) {
         for seen in &mut self.seen {
             if seen.answer.is_none_or(|answer| now < answer.at + ABSORBED) {
-                seen.is_excused = true;
+                seen.disturbances += 1;
                 self.is_disturbed = true;
             }
         }
