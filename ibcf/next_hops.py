@@ -54,6 +54,7 @@ class NextHops:
     def __post_init__(self) -> None:
         """Make the watcher."""
         self._watcher = Watcher(self._locate, self._push, self._observe)
+        self.metrics.locations_remembered.set_function(lambda: 0 if self._locator is None else self._locator.remembered)
 
     def switch(self, config: Config) -> None:
         """Work by *config* from now on; what it does not change goes on undisturbed."""

@@ -70,6 +70,7 @@ class CdrWriter(Generic[Item]):
     def start(self) -> None:
         """Begin to write."""
         self.metrics.cdr_queue.set_function(lambda: len(self._queue))
+        self.metrics.cdr_queue_limit.set(self.queue_max)
         self.metrics.cdr_oldest.set_function(self._oldest_age)
         self._task = asyncio.create_task(self._run(), name="cdr writer")
 

@@ -119,6 +119,11 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        self.locations_remembered = Gauge(
+            "ibcf_locations_remembered",
+            "Last good locations kept for when DNS fails; at most `locator.names_max`.",
+            registry=registry,
+        )
         self.peer_targets = Gauge(
             "ibcf_peer_targets", "Targets of a peer that is given as a domain.", ["peer"], registry=registry
         )
@@ -138,6 +143,9 @@ class Metrics:
             "ibcf_cdr_records", "Charging records, by what became of them.", ["sink", "result"], registry=registry
         )
         self.cdr_queue = Gauge("ibcf_cdr_queue_records", "Records that are not on disk yet.", registry=registry)
+        self.cdr_queue_limit = Gauge(
+            "ibcf_cdr_queue_limit", "Records that may wait for the disk; more are lost.", registry=registry
+        )
         self.cdr_oldest = Gauge(
             "ibcf_cdr_oldest_unsent_seconds", "Age of the oldest record that is not on disk yet.", registry=registry
         )

@@ -96,6 +96,11 @@ class Locator:
     _good: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUERIES_MAX))
 
+    @property
+    def remembered(self) -> int:
+        """Return how many last good answers are kept."""
+        return len(self._good)
+
     async def locate(self, destination: Destination, preferences: Preferences) -> Located:
         """Return where *destination* is; never raises for what DNS does.
 

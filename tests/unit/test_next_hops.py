@@ -112,6 +112,7 @@ async def test_a_peer_is_located_before_the_border_is_ready(start: Any) -> None:
     metrics = (await bench.get("/metrics"))[1]
     assert 'ibcf_peer_targets{peer="carrier_b"} 1.0' in metrics
     assert 'ibcf_locations_total{result="found"} 1.0' in metrics
+    assert "ibcf_locations_remembered 1.0" in metrics
     assert 'ibcf_dns_lookups_total{result="found",type="srv"} 1.0' in metrics
 
 

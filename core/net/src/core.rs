@@ -15,6 +15,7 @@ use ibcf_sip::decide::worker_of;
 use ibcf_sip::event::Event;
 use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::output::Question;
+use ibcf_sip::snapshot::{Listener, Transport};
 use ibcf_sip::statistics::{Family, Shared};
 use ibcf_sip::{Border, BorderConfig, Snapshot};
 use mio::{Poll, Waker};
@@ -59,6 +60,7 @@ impl Default for CoreConfig {
 #[derive(Debug)]
 pub struct Core {
     listeners: Vec<(String, SocketAddr)>,
+    datagram_listeners: usize,
     common: Arc<Common>,
     state: Mutex<State>,
     /// Charging events that found no room before the workers ended.
@@ -103,6 +105,8 @@ impl Core {
         let mut bound: Vec<Bound> =
             snapshot.listeners.iter().map(|listener| bind(listener, workers)).collect::<Result<_, _>>()?;
         let listeners = bound.iter().map(|listener| (listener.id.clone(), listener.address)).collect();
+        let is_datagrams = |listener: &&Listener| listener.transport == Transport::Udp;
+        let datagram_listeners = snapshot.listeners.iter().filter(is_datagrams).count();
         let mut polls = Vec::with_capacity(workers);
         let mut inboxes = Vec::with_capacity(workers);
         for _ in 0..workers {
@@ -124,7 +128,7 @@ impl Core {
             clock: Clock::new(),
             owners: owners.clone(),
             shared: Arc::new(Shared::with_owners(workers, owners)),
-            census: Arc::new(Census::default()),
+            census: Arc::new(Census::new(snapshot.limits.connections_max)),
             tls: Mutex::new(tls),
         });
         let addresses: Arc<[SocketAddr]> = bound.iter().map(|listener| listener.address).collect();
@@ -138,6 +142,7 @@ impl Core {
             parts.push(part);
         }
         Ok(Self {
+            datagram_listeners,
             listeners,
             common,
             state: Mutex::new(State { snapshot: Arc::new(snapshot), phase: Phase::Bound(parts) }),
@@ -209,6 +214,7 @@ impl Core {
         }
         let tls = Arc::new(TlsContexts::build(&snapshot)?);
         *self.common.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
+        self.common.census.set_max(snapshot.limits.connections_max);
         state.snapshot = Arc::new(snapshot);
         let next = &state.snapshot;
         self.order_all(&state.phase, |done| Order::Apply(Arc::clone(next), done))
@@ -265,7 +271,7 @@ impl Core {
     pub fn statistics(&self) -> Vec<Family> {
         let mut families = self.common.shared.families(self.common.clock.now().time);
         let dropped = self.answers_dropped.load(Ordering::Relaxed);
-        families.extend(net_families(&self.common, dropped));
+        families.extend(net_families(&self.common, self.datagram_listeners, dropped));
         families
     }
 

@@ -37,6 +37,10 @@ pub(crate) struct NetCounters {
     pub(crate) lost_charging: Counter,
     /// Charging events that wait for room in the hub.
     pub(crate) charging_waiting: Gauge,
+    /// Datagrams that wait for room in a socket.
+    pub(crate) send_waiting: Gauge,
+    /// Bytes that wait to be written to connections.
+    pub(crate) stream_waiting_bytes: Gauge,
     /// Messages that made the border panic.
     pub(crate) panics: Counter,
     /// Nanoseconds spent on anything but waiting.

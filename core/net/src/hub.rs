@@ -79,6 +79,11 @@ impl Hub {
         (self.questions.len(), self.events.len())
     }
 
+    /// How many questions and events may wait.
+    pub(crate) fn capacity(&self) -> (usize, usize) {
+        (self.questions.capacity(), self.events.capacity())
+    }
+
     fn fetch<T>(&self, queue: &ArrayQueue<T>, limit: usize) -> Vec<T> {
         let _ = (&self.descriptor).read(&mut [0; 8]); // would block when nobody signalled
         let taken = std::iter::from_fn(|| queue.pop()).take(limit).collect();

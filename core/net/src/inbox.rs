@@ -13,9 +13,9 @@ use mio::Waker;
 use crate::stream::Key;
 
 /// Messages that may wait for their owner, both ways.
-const HANDED_MAX: usize = 8_192;
+pub(crate) const HANDED_MAX: usize = 8_192;
 /// Answers that may wait. Questions are bounded by the snapshot; this only has to bridge one turn.
-const ANSWERS_MAX: usize = 16_384;
+pub(crate) const ANSWERS_MAX: usize = 16_384;
 
 /// What one worker has for another.
 #[derive(Debug)]

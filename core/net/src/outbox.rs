@@ -16,7 +16,7 @@ use crate::listener::ListenerSocket;
 use crate::system::SendBatch;
 
 /// Datagrams that may wait for one socket.
-const WAITING_MAX: usize = 4_096;
+pub(crate) const WAITING_MAX: usize = 4_096;
 /// An error may belong to a datagram sent earlier; it is cleared by being reported, so the send is tried again so often.
 const RETRIES_MAX: u32 = 3;
 /// How much of a datagram the border needs to know which one it was.
@@ -84,6 +84,8 @@ impl Outbox {
                 }
             }
         }
+        let waiting = self.waiting.iter().map(VecDeque::len).sum::<usize>();
+        counters.send_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }
 

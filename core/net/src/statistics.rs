@@ -2,16 +2,19 @@
 
 #![allow(clippy::cast_precision_loss)] // counters stay far below 2^53
 
-use ibcf_sip::statistics::{Counter, Family, Kind, Sample};
+use ibcf_sip::statistics::{Counter, Family, Gauge, Kind, Sample};
 
 use crate::counters::NetCounters;
+use crate::inbox::{ANSWERS_MAX, HANDED_MAX, Inbox};
+use crate::outbox::WAITING_MAX;
 use crate::tls::Cause;
-use crate::worker::Common;
+use crate::worker::{CHARGING_MAX, Common};
 
 type Read = fn(&NetCounters) -> &Counter;
 
-/// Everything that this crate counts; *`answers_dropped`* is counted outside of the workers.
-pub(crate) fn net_families(common: &Common, answers_dropped: u64) -> Vec<Family> {
+/// Everything that this crate counts; *`answers_dropped`* is counted outside of the workers. Each worker has a socket for
+/// each of *`datagram_listeners`*.
+pub(crate) fn net_families(common: &Common, datagram_listeners: usize, answers_dropped: u64) -> Vec<Family> {
     let sum = |read: Read| common.counters.iter().map(|counters| read(counters).get()).sum::<u64>();
     let one =
         |name, help, read: Read| family(name, Kind::Counter, help, &[], vec![(vec![], sum(read) as f64)]);
@@ -91,7 +94,8 @@ pub(crate) fn net_families(common: &Common, answers_dropped: u64) -> Vec<Family>
         }),
     ];
     families.push(dropped(sum, answers_dropped));
-    families.push(depth(common));
+    families.extend(queues(common, datagram_listeners));
+    families.extend(connections(common));
     families.push(busy(common));
     families
 }
@@ -110,20 +114,50 @@ fn dropped(sum: impl Fn(Read) -> u64, answers_dropped: u64) -> Family {
     family("ibcf_queue_dropped_total", Kind::Counter, help, &["queue"], samples)
 }
 
-fn depth(common: &Common) -> Family {
+/// What waits in each queue now, and how much may.
+fn queues(common: &Common, datagram_listeners: usize) -> [Family; 2] {
+    let workers = common.inboxes.len();
     let (questions, events) = common.hub.waiting();
-    let handed: usize = common.inboxes.iter().map(|inbox| inbox.handed.len()).sum();
-    let answers: usize = common.inboxes.iter().map(|inbox| inbox.answers.len()).sum();
-    let charging: i64 = common.counters.iter().map(|counters| counters.charging_waiting.get()).sum();
-    let samples = [
-        ("questions", questions as f64),
-        ("events", events as f64),
-        ("handover", handed as f64),
-        ("answers", answers as f64),
-        ("charging", charging as f64),
+    let (questions_max, events_max) = common.hub.capacity();
+    let in_inboxes = |read: fn(&Inbox) -> usize| common.inboxes.iter().map(read).sum::<usize>();
+    let of_workers = |read: fn(&NetCounters) -> &Gauge| {
+        let sum: i64 = common.counters.iter().map(|counters| read(counters).get()).sum();
+        usize::try_from(sum).unwrap_or(0) // between two writers it may be off by what moved
+    };
+    let rows = [
+        ("questions", questions, questions_max),
+        ("events", events, events_max),
+        ("handover", in_inboxes(|inbox| inbox.handed.len()), HANDED_MAX * workers),
+        ("answers", in_inboxes(|inbox| inbox.answers.len()), ANSWERS_MAX * workers),
+        ("charging", of_workers(|counters| &counters.charging_waiting), CHARGING_MAX * workers),
+        ("send", of_workers(|counters| &counters.send_waiting), WAITING_MAX * workers * datagram_listeners),
     ];
-    let samples = samples.into_iter().map(|(queue, depth)| (vec![queue.to_owned()], depth)).collect();
-    family("ibcf_queue_depth", Kind::Gauge, "What waits in the queues now.", &["queue"], samples)
+    let gauge = |name, help, read: fn(&(&str, usize, usize)) -> usize| {
+        let samples = rows.iter().map(|row| (vec![row.0.to_owned()], read(row) as f64)).collect();
+        family(name, Kind::Gauge, help, &["queue"], samples)
+    };
+    [
+        gauge("ibcf_queue_depth", "What waits in the queues now.", |row| row.1),
+        gauge("ibcf_queue_limit", "How much may wait in the queues.", |row| row.2),
+    ]
+}
+
+/// How many connections there may be, and what waits to be written to those that there are.
+fn connections(common: &Common) -> [Family; 2] {
+    let gauge = |name, help, value| family(name, Kind::Gauge, help, &[], vec![(vec![], value)]);
+    let waiting: i64 = common.counters.iter().map(|counters| counters.stream_waiting_bytes.get()).sum();
+    [
+        gauge(
+            "ibcf_connections_limit",
+            "How many connections the node may have.",
+            common.census.max() as f64,
+        ),
+        gauge(
+            "ibcf_connection_queue_bytes",
+            "Bytes that wait to be written to connections, with 128 for each message.",
+            waiting as f64,
+        ),
+    ]
 }
 
 fn busy(common: &Common) -> Family {

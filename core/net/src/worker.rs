@@ -33,6 +33,7 @@ use crate::panics::Panics;
 use crate::stream::{Census, Receiver, Streams};
 use crate::system::ReceiveBatch;
 use crate::tls::TlsContexts;
+pub(crate) use publish::CHARGING_MAX;
 use publish::Publisher;
 use serve::Serving;
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::FixedState;
 
 use crate::admit::TokenBucket;
-use crate::decide::HealthTable;
+use crate::decide::{Eviction, HealthTable};
 use crate::event::Outcome;
 use crate::message::Method;
 use crate::reason::Reason;
@@ -322,9 +322,26 @@ pub struct WorkerShard {
     pub draining: Gauge,
     pub generations_kept: Gauge,
     pub bounded: BoundedShard,
-    pub evicted_expired: Counter,
-    pub evicted_unused: Counter,
+    pub answers_evicted: Evictions,
+    pub locations_evicted: Evictions,
     pub refusal_events_suppressed: Counter,
+}
+
+/// What had to make room in a cache, by why.
+#[derive(Debug, Default)]
+pub struct Evictions {
+    expired: Counter,
+    unused: Counter,
+}
+
+impl Evictions {
+    /// Counts one. Only the worker that owns the shard may call this.
+    pub fn count(&self, eviction: Eviction) {
+        match eviction {
+            Eviction::Expired => self.expired.one(),
+            Eviction::Unused => self.unused.one(),
+        }
+    }
 }
 
 impl WorkerShard {

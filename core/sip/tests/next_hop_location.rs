@@ -74,6 +74,22 @@ fn a_name_is_asked_for_once_and_its_servers_serve_until_the_ttl_is_over() {
 }
 
 #[test]
+fn a_full_cache_of_locations_forgets_what_is_out_of_date_else_what_nobody_used() {
+    let mut policy = anywhere();
+    policy["limits"] = json!({"locations_max": 1});
+    let mut world = World::with(&policy);
+    for (nth, ttl_ms) in [(1, 60_000), (2, 5_000), (3, 60_000)] {
+        invite(&mut world, &format!("sip:bob@d{nth}.example"), &format!("f{nth}"));
+        assert!(is_to(&world.answer_where(&[D1], ttl_ms), D1));
+        world.advance(10_000);
+    }
+    assert_eq!(world.metric("ibcf_location_cache_entries", &[]), 1);
+    for reason in ["unused", "expired"] {
+        assert_eq!(world.metric("ibcf_location_cache_evictions_total", &[reason]), 1, "{reason}");
+    }
+}
+
+#[test]
 fn port_transport_and_scheme_are_part_of_the_question() {
     let mut world = World::with(&anywhere());
     for (nth, uri) in ["sip:d.example", "sip:d.example:5070", "sip:d.example;transport=tcp", "sips:d.example"]

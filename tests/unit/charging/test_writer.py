@@ -146,6 +146,7 @@ async def test_full_disk_loses_nothing_and_is_said_once(tmp_path: Path, stream: 
 async def test_what_does_not_fit_is_counted_and_leaves_a_gap(tmp_path: Path, stream: io.StringIO) -> None:
     """Beyond the bound records are lost, counted, logged once, and their numbers are left out."""
     bench = Bench(tmp_path, queue_max=2)
+    assert bench.value("ibcf_cdr_queue_limit") == 2
     bench.journal.failing = True
     for item in "abcde":
         bench.writer.submit(item)

@@ -86,7 +86,7 @@ impl Streams {
     }
 
     fn take_place(&self, owner: &Owner, transport: Transport) -> Option<Place> {
-        let place = Place::take(&self.common.census, &self.peers, owner, self.worker, transport);
+        let place = Place::take(&self.common.census, owner, self.worker, transport);
         if place.is_none() {
             owner.count(self.worker, transport, ConnectionResult::RefusedLimit);
         }

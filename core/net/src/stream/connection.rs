@@ -161,7 +161,8 @@ impl Connection {
                 Ok(length) => {
                     self.last = now;
                     counters.stream_sent_bytes.add(length as u64);
-                    counters.stream_sent.add(self.queue.advance(length, buffers));
+                    let waiting = &counters.stream_waiting_bytes;
+                    counters.stream_sent.add(self.queue.advance(length, buffers, waiting));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -89,7 +89,8 @@ impl Streams {
         let Some(mut connection) = self.slots.remove(id) else { return };
         let _ = self.registry.deregister(&mut connection.socket); // closing does it too
         let may_try_again = connection.was_open() && result != ConnectionResult::ClosedSlow;
-        for mut message in connection.queue.take() {
+        let left = connection.queue.take(&self.common.counters[self.worker].stream_waiting_bytes);
+        for mut message in left {
             let Some(flow) = &mut message.flow else { continue };
             if may_try_again && !message.is_second_try {
                 flow.connection = None;

@@ -15,8 +15,9 @@ use ibcf_sip::statistics::{ConnectionResult, PeerStatistics, Shared};
 const STRANGERS_MAX: usize = 64;
 
 /// How many there are, over all workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Census {
+    max: AtomicUsize,
     all: AtomicUsize,
     strangers: AtomicUsize,
 }
@@ -26,7 +27,6 @@ pub(crate) struct Census {
 pub(crate) struct Peers {
     by_tag: HashMap<u32, Owner, FixedState>,
     stranger: Owner,
-    connections_max: usize,
 }
 
 /// Whom a connection belongs to.
@@ -36,6 +36,22 @@ pub(crate) struct Owner {
     pub(crate) tag: Option<u32>,
     statistics: Arc<PeerStatistics>,
     connections_max: Option<u32>,
+}
+
+impl Census {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max: max.into(), all: AtomicUsize::new(0), strangers: AtomicUsize::new(0) }
+    }
+
+    /// How many there may be.
+    pub(crate) fn max(&self) -> usize {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// From now on there may be so many; those that there are stay.
+    pub(crate) fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
 }
 
 impl Peers {
@@ -48,7 +64,6 @@ impl Peers {
         Self {
             by_tag: snapshot.peers.iter().map(owner).collect(),
             stranger: Owner { tag: None, statistics: Arc::clone(shared.unknown()), connections_max: None },
-            connections_max: snapshot.limits.connections_max,
         }
     }
 
@@ -88,12 +103,11 @@ impl Place {
     /// Takes a place for *owner*; `None` when the node or the peer has no more.
     pub(crate) fn take(
         census: &Arc<Census>,
-        peers: &Peers,
         owner: &Owner,
         worker: usize,
         transport: Transport,
     ) -> Option<Self> {
-        if !take(&census.all, peers.connections_max) {
+        if !take(&census.all, census.max()) {
             return None;
         }
         if !take_of(census, owner) {

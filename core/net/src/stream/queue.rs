@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use ibcf_sip::Flow;
+use ibcf_sip::statistics::Gauge;
 
 use crate::buffers::Buffers;
 
@@ -41,8 +42,9 @@ impl Queue {
         self.is_empty() || self.bytes + length + OVERHEAD_BYTES <= bytes_max
     }
 
-    pub(super) fn push(&mut self, message: Queued) {
-        self.bytes += message.bytes.len() + OVERHEAD_BYTES;
+    /// Puts a message last; *waiting* counts the bytes in all queues of a worker.
+    pub(super) fn push(&mut self, message: Queued, waiting: &Gauge) {
+        self.add(message.bytes.len() + OVERHEAD_BYTES, waiting);
         self.messages.push_back(message);
     }
 
@@ -59,7 +61,7 @@ impl Queue {
     }
 
     /// *length* bytes are written; returns how many messages became whole by that.
-    pub(super) fn advance(&mut self, length: usize, buffers: &Buffers) -> u64 {
+    pub(super) fn advance(&mut self, length: usize, buffers: &Buffers, waiting: &Gauge) -> u64 {
         self.written += length;
         let mut whole = 0;
         while let Some(first) = self.messages.front() {
@@ -67,9 +69,9 @@ impl Queue {
                 break;
             }
             self.written -= first.bytes.len();
-            self.bytes -= first.bytes.len() + OVERHEAD_BYTES;
             whole += u64::from(first.flow.is_some());
             if let Some(first) = self.messages.pop_front() {
+                self.subtract(first.bytes.len() + OVERHEAD_BYTES, waiting);
                 buffers.give_back(first.bytes);
             }
         }
@@ -80,9 +82,22 @@ impl Queue {
     }
 
     /// Takes out all that is not written to the end.
-    pub(super) fn take(&mut self) -> VecDeque<Queued> {
-        (self.bytes, self.written) = (0, 0);
+    pub(super) fn take(&mut self, waiting: &Gauge) -> VecDeque<Queued> {
+        self.subtract(self.bytes, waiting);
+        self.written = 0;
         std::mem::take(&mut self.messages)
+    }
+
+    #[allow(clippy::cast_possible_wrap)] // bounded by the limit and one message
+    fn add(&mut self, bytes: usize, waiting: &Gauge) {
+        self.bytes += bytes;
+        waiting.add(bytes as i64);
+    }
+
+    #[allow(clippy::cast_possible_wrap)] // as above
+    fn subtract(&mut self, bytes: usize, waiting: &Gauge) {
+        self.bytes -= bytes;
+        waiting.add(-(bytes as i64));
     }
 }
 
@@ -96,30 +111,32 @@ mod tests {
 
     #[test]
     fn what_is_written_in_part_goes_on_where_it_stopped() {
-        let buffers = Buffers::new();
+        let (buffers, waiting) = (Buffers::new(), Gauge::default());
         let mut queue = Queue::default();
         for bytes in [&b"one"[..], b"two", b"three"] {
-            queue.push(queued(bytes));
+            queue.push(queued(bytes), &waiting);
         }
         let front =
             |queue: &Queue| queue.write(|slices| slices.iter().flat_map(|s| s.to_vec()).collect::<Vec<u8>>());
         assert_eq!(front(&queue), b"onetwothree");
-        queue.advance(2, &buffers);
+        queue.advance(2, &buffers, &waiting);
         assert_eq!(front(&queue), b"etwothree");
-        queue.advance(5, &buffers);
+        queue.advance(5, &buffers, &waiting);
         assert_eq!(front(&queue), b"hree");
-        assert_eq!(queue.take().len(), 1, "what is written in part did not arrive");
+        assert_eq!(waiting.get(), 128 + 5);
+        assert_eq!(queue.take(&waiting).len(), 1, "what is written in part did not arrive");
         assert!(queue.is_empty());
+        assert_eq!(waiting.get(), 0);
     }
 
     #[test]
     fn the_bound_counts_every_message_but_lets_one_pass() {
         let mut queue = Queue::default();
         assert!(queue.has_room(10_000, 1_000));
-        queue.push(queued(&[0; 100]));
+        queue.push(queued(&[0; 100]), &Gauge::default());
         assert!(queue.has_room(100, 2 * 228));
         assert!(!queue.has_room(101, 2 * 228));
-        queue.advance(100, &Buffers::new());
+        queue.advance(100, &Buffers::new(), &Gauge::default());
         assert!(queue.has_room(10_000, 1_000));
     }
 }

@@ -126,12 +126,13 @@ impl Streams {
     pub(super) fn enqueue(&mut self, id: ConnectionId, message: Queued) {
         let bytes_max = self.snapshot.limits.connection_queue_bytes_max;
         let Some(connection) = self.slots.get_mut(id) else { return };
-        if connection.queue.has_room(message.bytes.len(), bytes_max) {
-            connection.queue.push(message);
-            return self.mark_dirty(id);
+        let has_room = connection.queue.has_room(message.bytes.len(), bytes_max);
+        connection.queue.push(message, &self.common.counters[self.worker].stream_waiting_bytes);
+        if has_room {
+            self.mark_dirty(id);
+        } else {
+            self.remove(id, ConnectionResult::ClosedSlow);
         }
-        connection.queue.push(message);
-        self.remove(id, ConnectionResult::ClosedSlow);
     }
 
     fn hand_over(&mut self, worker: usize, message: Queued, receiver: &mut impl Receiver) {

@@ -22,7 +22,7 @@ const EVENTS_HELD: Duration = Duration::from_millis(50);
 /// So many events go at once, however young they are.
 const EVENTS_AT_ONCE: usize = 256;
 /// Charging events that may wait in a worker.
-const CHARGING_MAX: usize = 100_000;
+pub(crate) const CHARGING_MAX: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Publisher {

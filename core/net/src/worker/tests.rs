@@ -285,6 +285,29 @@ fn stop_ends_the_threads_frees_the_port_and_may_be_called_again() {
 }
 
 #[test]
+fn each_queue_tells_its_limit_and_what_waits_in_it() {
+    let running = Running::start(2, "127.0.0.1:0");
+    let families = running.core.statistics();
+    let values = |name: &str| -> Vec<(String, String)> {
+        let family = families.iter().find(|family| family.name == name).expect("the family");
+        family.samples.iter().map(|sample| (sample.labels[0].clone(), sample.value.to_string())).collect()
+    };
+    let limits = [
+        ("questions", 8_192),
+        ("events", 65_536),
+        ("handover", 2 * 8_192),
+        ("answers", 2 * 16_384),
+        ("charging", 2 * 100_000),
+        ("send", 2 * 4_096),
+    ];
+    assert_eq!(
+        values("ibcf_queue_limit"),
+        limits.map(|(queue, limit)| (queue.to_owned(), limit.to_string()))
+    );
+    assert_eq!(values("ibcf_queue_depth"), limits.map(|(queue, _)| (queue.to_owned(), "0".to_owned())));
+}
+
+#[test]
 fn charging_events_wait_for_room_and_come_in_order() {
     let hub = Hub::new(1, 2).expect("a hub");
     let counters = NetCounters::default();

@@ -6,8 +6,8 @@ use arrayvec::ArrayString;
 
 use crate::border::{Border, Generation, Scope, TimerKey};
 use crate::decide::{
-    self, Asked, CachedAnswer, Eviction, Facts as RouteFacts, NumberKind, Planned, RouteChoice, Verdict,
-    is_dipped, number_kind,
+    self, Asked, CachedAnswer, Facts as RouteFacts, NumberKind, Planned, RouteChoice, Verdict, is_dipped,
+    number_kind,
 };
 use crate::input::{Answer, AnswerBody, EnumOutcome};
 use crate::message::{Message, Uri, UriKind};
@@ -214,10 +214,8 @@ impl Border {
         if ttl_ms > 0 {
             let expires = scope.now.time + std::time::Duration::from_millis(ttl_ms);
             let evicted = self.answers.put(service, number, Arc::clone(&cached), scope.now.time, expires);
-            match evicted {
-                Some(Eviction::Expired) => self.statistics().evicted_expired.one(),
-                Some(Eviction::Unused) => self.statistics().evicted_unused.one(),
-                None => {}
+            if let Some(eviction) = evicted {
+                self.statistics().answers_evicted.count(eviction);
             }
         }
         self.resume(waiters, &cached, scope);

@@ -208,7 +208,9 @@ impl Border {
             let generation = generation.snapshot.generation;
             let host = Arc::new(LocatedHost { document: document.clone(), generation, targets });
             let expires = scope.now.time + Duration::from_millis(ttl_ms);
-            self.locations.put(of_peer, &what, host, scope.now.time, expires);
+            if let Some(eviction) = self.locations.put(of_peer, &what, host, scope.now.time, expires) {
+                self.statistics().locations_evicted.count(eviction);
+            }
         }
         self.resume_located(waiters, &document, scope);
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::connection::{ConnectionResult, TRANSPORTS};
 use super::{
-    CODES, Counter, DIRECTIONS, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics, ProbeResult,
-    QUESTION_BOUNDS_MS, QUESTION_KINDS, QuestionCounts, SETUP_BOUNDS_MS, WorkerShard,
+    CODES, Counter, DIRECTIONS, Evictions, Histogram, METHODS, OUTCOMES, PeerShard, PeerStatistics,
+    ProbeResult, QUESTION_BOUNDS_MS, QUESTION_KINDS, QuestionCounts, SETUP_BOUNDS_MS, WorkerShard,
 };
 use crate::reason::Reason;
 
@@ -396,7 +396,7 @@ fn worker_families(workers: &[WorkerShard]) -> Vec<Family> {
     families
 }
 
-fn cache_families(workers: &[WorkerShard]) -> [Family; 3] {
+fn cache_families(workers: &[WorkerShard]) -> [Family; 4] {
     let count = |read: fn(&WorkerShard) -> u64| workers.iter().map(read).sum::<u64>();
     let mut cache = Builder::new(
         "ibcf_answer_cache_lookups_total",
@@ -414,13 +414,25 @@ fn cache_families(workers: &[WorkerShard]) -> [Family; 3] {
     );
     locations.add(&["hit"], count(|shard| shard.location_hits.get()));
     locations.add(&["miss"], count(|shard| shard.location_misses.get()));
-    let mut evictions = Builder::new(
-        "ibcf_answer_cache_evictions_total",
-        Kind::Counter,
-        "Answers forgotten to make room: out of date anyway, or longest unused.",
-        &["reason"],
-    );
-    evictions.add(&["expired"], count(|shard| shard.evicted_expired.get()));
-    evictions.add(&["unused"], count(|shard| shard.evicted_unused.get()));
-    [cache.0, locations.0, evictions.0]
+    let evictions = |name, help, read: fn(&WorkerShard) -> &Evictions| {
+        let mut family = Builder::new(name, Kind::Counter, help, &["reason"]);
+        let sum = |read: &dyn Fn(&WorkerShard) -> u64| workers.iter().map(read).sum::<u64>();
+        family.add(&["expired"], sum(&|shard| read(shard).expired.get()));
+        family.add(&["unused"], sum(&|shard| read(shard).unused.get()));
+        family.0
+    };
+    [
+        cache.0,
+        locations.0,
+        evictions(
+            "ibcf_answer_cache_evictions_total",
+            "Answers forgotten to make room: out of date anyway, or longest unused.",
+            |shard| &shard.answers_evicted,
+        ),
+        evictions(
+            "ibcf_location_cache_evictions_total",
+            "Hosts of Request-URIs forgotten to make room: out of date anyway, or longest unused.",
+            |shard| &shard.locations_evicted,
+        ),
+    ]
 }

@@ -94,6 +94,8 @@ fn a_reader_that_does_not_read_is_closed_at_the_bound_and_its_requests_come_back
         assert!(started.elapsed() < PATIENCE);
     }
     assert_eq!(client.body(), format!("unreachable {address} NOTE"));
+    // What is left are the answers to the client, who reads on.
+    assert!(running.metric("ibcf_connection_queue_bytes", &[]) < 100_000, "what was given up waits no more");
     drop(listener);
 }
 
@@ -122,6 +124,7 @@ fn a_peer_has_as_many_connections_as_agreed_both_ways_together() {
 #[test]
 fn the_node_has_a_bound_over_all_workers() {
     let running = Running::start(2, |document| document["limits"]["connections_max"] = json!(3));
+    assert_eq!(running.metric("ibcf_connections_limit", &[]), 3);
     let mut clients: Vec<Client> = (0..3).map(|_| running.client()).collect();
     for client in &mut clients {
         client.ask(&sip("X", "c", ""));
