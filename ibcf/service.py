@@ -23,7 +23,6 @@ from ibcf.boundary import (
     CallFinished,
     EnumAnswer,
     EnumQuestion,
-    Event,
     LocateQuestion,
     MessageRefused,
     Question,
@@ -380,15 +379,17 @@ class Service:
         for text in unread:
             self._metrics.unreadable.inc()
             logs.logger().error(logs.EVENT_UNREADABLE, detail=text)
+        calls = [event for event in events if isinstance(event, CallFinished)]
+        for call in calls:
+            self._writer.submit(call)  # before the log: the record is worth more than the line
+        logs.log_calls(calls)
         for event in events:
-            self._take_event(event)
+            if not isinstance(event, CallFinished):
+                self._take_event(event)
 
-    def _take_event(self, event: Event) -> None:
+    def _take_event(self, event: MessageRefused | TargetState | Alarm) -> None:
         log = logs.logger()
         match event:
-            case CallFinished():
-                self._writer.submit(event)  # before the log: the record is worth more than the line
-                logs.log_call(log, event)
             case MessageRefused():
                 self._metrics.refused.labels(event.reason).inc(1 + event.suppressed)
                 logs.log_refused(log, event)

@@ -8,6 +8,7 @@ Every line has every field, so that a column never comes and goes. Numbers are n
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -226,7 +227,14 @@ def _seconds(start_ms: int | None, end_ms: int | None) -> float | None:
 
 
 def _time(unix_ms: int) -> str:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(unix_ms, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(unix_s: int) -> str:
+    """Most of the times that are written lie in the same few seconds."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _time_or_none(unix_ms: int | None) -> str | None:

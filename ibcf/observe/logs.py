@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import msgspec
 import structlog
 
+from ibcf.observe.call_line import LEVELS, CallLine, JsonCallLines, now_text
 from ibcf.observe.masking import mask_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
     from ibcf.boundary import Alarm, CallFinished, MessageRefused, TargetState
@@ -27,10 +29,6 @@ BORDER_STOPPED: Final = "border.stopped"
 CONFIG_RELOADED: Final = "config.reloaded"
 CONFIG_REFUSED: Final = "config.refused"
 CONFIG_RESTART_NEEDED: Final = "config.restart_needed"
-CALL_FINISHED: Final = "call.finished"
-CALL_FAILED: Final = "call.failed"
-CALL_CANCELLED: Final = "call.cancelled"
-CALL_REJECTED: Final = "call.rejected"
 MESSAGE_REFUSED: Final = "message.refused"
 PEER_UP: Final = "peer.up"
 PEER_DOWN: Final = "peer.down"
@@ -46,14 +44,10 @@ CDR_FILE_CLOSED: Final = "cdr.file_closed"
 ADMIN_UNAVAILABLE: Final = "admin.unavailable"
 EVENT_UNREADABLE: Final = "event.unreadable"
 
-_OUTCOMES: Final = {
-    "answered": "finished",
-    "failed": "failed",
-    "cancelled": "cancelled",
-    "rejected": "rejected",
-}
 _NEVER_MASKED: Final = frozenset({"ts", "level", "event", "call_id", "icid", "session_id", "node"})
-_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+_json_calls: JsonCallLines | None = None
 
 
 class SafeStream:
@@ -71,7 +65,7 @@ class SafeStream:
         try:
             return self._stream.write(text)
         except (OSError, ValueError):  # a closed pipe, a closed file
-            SafeStream.dropped += 1
+            SafeStream.dropped += max(1, text.count("\n"))
             return 0
 
     def flush(self) -> None:
@@ -79,12 +73,22 @@ class SafeStream:
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
+    def write_lines(self, text: str) -> None:
+        """Write whole lines, so that they can be read at once."""
+        self.write(text)
+        self.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether people read it."""
+        return self._stream.isatty()
+
 
 def configure(
     *, level: str = "info", numbers: str = "masked", json: bool = True, stream: TextIO | None = None, **bound: str
 ) -> None:
     """Set logging up: *level* and above to *stream* (standard output), with *bound* in every line."""
-    out = sys.stdout if stream is None else stream
+    global _json_calls  # noqa: PLW0603 - beside structlog's own configuration, which is global too
+    out = SafeStream(sys.stdout if stream is None else stream)
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -99,12 +103,20 @@ def configure(
         processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="ts"))
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", SafeStream(out))),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", out)),
         cache_logger_on_first_use=False,  # a reload may change level and masking
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**bound)
+    _json_calls = None
+    if json:
+        _json_calls = JsonCallLines(
+            out.write_lines,
+            least_level=LEVELS[level],
+            masks=numbers == "masked",
+            node=bound.get("node"),
+        )
 
 
 def logger() -> FilteringBoundLogger:
@@ -112,49 +124,17 @@ def logger() -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger())
 
 
-def log_call(log: FilteringBoundLogger, call: CallFinished) -> None:
-    """Write the one line of a finished call or transaction."""
-    area = "call" if call.record == "call" else "transaction"
-    write = log.warning if call.source in {"internal", "dns"} else log.info
-    write(f"{area}.{_OUTCOMES[call.outcome]}", **call_fields(call))
-
-
-def call_fields(call: CallFinished) -> dict[str, Any]:
-    """Return the keys of a call's line; what is not known is left out."""
-    answered = call.answer_ms is not None
-    fields = {
-        "call_id": call.call_id,
-        "icid": call.icid,
-        "session_id": call.session_id,
-        "method": call.method,
-        "direction": call.direction,
-        "peer_in": call.peer_in,
-        "peer_out": call.peer_out,
-        "number": call.number,
-        "called": call.called,
-        "request_uri_out": call.request_uri_out,
-        "route": call.route,
-        "enum_class": call.enum_class,
-        "status": call.status,
-        "reason": call.reason,
-        "source": call.source,
-        "setup_s": _seconds(call.start_ms, call.answer_ms),
-        "ring_s": _seconds(call.start_ms, call.ring_ms),
-        "duration_s": _seconds(call.answer_ms, call.end_ms) if answered else None,
-        "attempts": [_attempt_words(attempt.peer, attempt.target, attempt) for attempt in call.attempts] or None,
-        "released_by": call.released_by,
-        "release_reason": call.release_reason,
-        "orig_ioi": call.orig_ioi,
-        "term_ioi": call.term_ioi,
-        "generation": call.generation,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
-
-
-def _attempt_words(peer: str, target: str, attempt: Any) -> str:
-    """Return `carrier_b/b1 503 Service Unavailable`."""
-    result = " ".join(str(part) for part in (attempt.status, attempt.phrase, attempt.reason) if part is not None)
-    return f"{peer}/{target} {result}".rstrip()
+def log_calls(calls: Sequence[CallFinished]) -> None:
+    """Write the one line of each finished call or transaction."""
+    if _json_calls is not None:
+        _json_calls.write(calls)
+        return
+    log = logger()
+    for call in calls:
+        fields = msgspec.structs.asdict(CallLine.of(call, mask=str))
+        level, event = fields.pop("level"), fields.pop("event")
+        write = log.warning if level == "warning" else log.info
+        write(event, **{key: value for key, value in fields.items() if value is not None})
 
 
 def log_refused(log: FilteringBoundLogger, refused: MessageRefused) -> None:
@@ -183,12 +163,8 @@ def log_alarm(log: FilteringBoundLogger, alarm: Alarm) -> None:
     log.error(ALARM_RAISED, alarm=alarm.name, detail=alarm.detail)
 
 
-def _seconds(start_ms: int | None, end_ms: int | None) -> float | None:
-    return None if start_ms is None or end_ms is None else (end_ms - start_ms) / 1000
-
-
 def _time_stamp(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-    fields["ts"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    fields["ts"] = now_text()
     return fields
 
 

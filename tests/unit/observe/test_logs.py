@@ -52,7 +52,7 @@ def call(**fields: Any) -> CallFinished:
 def test_finished_call_is_one_line(stream: io.StringIO) -> None:
     """The line has event, ids, peers and times in seconds; numbers are masked, ids are not."""
     logs.configure(stream=stream, node="ibcf-1")
-    logs.log_call(logs.logger(), call())
+    logs.log_calls([call()])
     [line] = lines(stream)
     assert list(line)[:3] == ["ts", "level", "event"]
     assert (line["event"], line["level"], line["node"]) == ("call.finished", "info", "ibcf-1")
@@ -67,7 +67,7 @@ def test_finished_call_is_one_line(stream: io.StringIO) -> None:
 def test_numbers_are_full_when_the_operator_wants_it(stream: io.StringIO) -> None:
     """With `numbers: full` nothing is hidden."""
     logs.configure(stream=stream, numbers="full")
-    logs.log_call(logs.logger(), call())
+    logs.log_calls([call()])
     assert lines(stream)[0]["number"] == "+441632960083"
 
 
@@ -92,7 +92,7 @@ def test_numbers_are_full_when_the_operator_wants_it(stream: io.StringIO) -> Non
 def test_outcome_names_the_event(stream: io.StringIO, fields: dict[str, Any], event: str, level: str) -> None:
     """Each outcome has its event name; what an operator must look at is a warning."""
     logs.configure(stream=stream)
-    logs.log_call(logs.logger(), call(**fields))
+    logs.log_calls([call(**fields)])
     [line] = lines(stream)
     assert (line["event"], line["level"]) == (event, level)
     assert line.get("reason") == fields.get("reason")
@@ -101,7 +101,7 @@ def test_outcome_names_the_event(stream: io.StringIO, fields: dict[str, Any], ev
 def test_zero_length_call_has_a_duration(stream: io.StringIO) -> None:
     """A call that ended at once lasted 0.0 s; it is not a call without a duration."""
     logs.configure(stream=stream)
-    logs.log_call(logs.logger(), call(end_ms=2500))
+    logs.log_calls([call(end_ms=2500)])
     assert lines(stream)[0]["duration_s"] == 0.0
 
 
@@ -119,14 +119,14 @@ def test_refusals_and_alarms_have_their_lines(stream: io.StringIO) -> None:
 def test_level_holds_back(stream: io.StringIO) -> None:
     """Below the configured level nothing is written."""
     logs.configure(stream=stream, level="warning")
-    logs.log_call(logs.logger(), call())
+    logs.log_calls([call()])
     assert lines(stream) == []
 
 
 def test_lines_for_people_are_no_json(stream: io.StringIO) -> None:
     """Without JSON the line is for reading, and masked all the same."""
     logs.configure(stream=stream, json=False)
-    logs.log_call(logs.logger(), call())
+    logs.log_calls([call()])
     assert "call.finished" in stream.getvalue()
     assert "tel:+44163296xxxx" in stream.getvalue()
 
@@ -136,7 +136,7 @@ def test_a_stream_that_is_gone_costs_the_line_only(stream: io.StringIO) -> None:
     logs.configure(stream=stream)
     stream.close()
     before = logs.SafeStream.dropped
-    logs.log_call(logs.logger(), call())
+    logs.log_calls([call()])
     assert logs.SafeStream.dropped == before + 1
 
 
