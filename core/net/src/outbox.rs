@@ -77,15 +77,26 @@ impl Outbox {
             };
             let gone = if waiting.is_empty() { out.send(self.order.len(), datagram) } else { 0 };
             for (destination, bytes) in (gone..self.order.len()).filter_map(datagram) {
-                if waiting.len() < WAITING_MAX {
-                    waiting.push_back((destination, buffers.copy(bytes)));
-                } else {
-                    counters.dropped_send.one();
-                }
+                keep_or_drop(waiting, destination, bytes, buffers, counters);
             }
         }
         let waiting = self.waiting.iter().map(VecDeque::len).sum::<usize>();
         counters.send_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+}
+
+/// Keeps a datagram for when its socket has room; with [`WAITING_MAX`] there already it is lost like any datagram, and counted.
+fn keep_or_drop(
+    waiting: &mut VecDeque<(SocketAddr, Vec<u8>)>,
+    destination: SocketAddr,
+    bytes: &[u8],
+    buffers: &Buffers,
+    counters: &NetCounters,
+) {
+    if waiting.len() < WAITING_MAX {
+        waiting.push_back((destination, buffers.copy(bytes)));
+    } else {
+        counters.dropped_send.one();
     }
 }
 
@@ -209,6 +220,23 @@ mod tests {
         assert_eq!(outbox.failed.len(), 2);
         assert_eq!(outbox.failed[0].excerpt.len(), EXCERPT_BYTES);
         assert_eq!((counters.sent.get(), counters.send_failed.get()), (2, 2));
+    }
+
+    #[test]
+    fn what_waits_for_a_full_socket_is_bounded_and_the_rest_is_counted() {
+        let (buffers, counters) = (Buffers::new(), NetCounters::default());
+        let mut waiting = VecDeque::new();
+        let to = "127.0.0.1:5060".parse().expect("an address");
+        for at in 0..WAITING_MAX + 3 {
+            keep_or_drop(&mut waiting, to, at.to_string().as_bytes(), &buffers, &counters);
+        }
+        assert_eq!((waiting.len(), counters.dropped_send.get()), (WAITING_MAX, 3));
+        let [first, last] = [waiting.front(), waiting.back()].map(|kept| kept.expect("kept").1.clone());
+        assert_eq!(
+            (first, last),
+            (b"0".to_vec(), (WAITING_MAX - 1).to_string().into_bytes()),
+            "the oldest stay"
+        );
     }
 
     #[test]

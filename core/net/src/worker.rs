@@ -31,7 +31,7 @@ use crate::listener::ListenerSocket;
 use crate::outbox::Outbox;
 use crate::panics::Panics;
 use crate::stream::{Census, Receiver, Streams};
-use crate::system::ReceiveBatch;
+use crate::system::{BATCH, ReceiveBatch};
 use crate::tls::TlsContexts;
 pub(crate) use publish::CHARGING_MAX;
 use publish::Publisher;
@@ -106,16 +106,13 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Registers the sockets with the poll.
+    /// Registers the sockets with the poll: for reading only, since each datagram that a receiver took out of our send
+    /// buffer would otherwise wake the worker. What finds the buffer full is tried again after [`RETRY_AFTER`].
     pub(crate) fn register(&mut self) -> Result<(), NetError> {
         for (at, socket) in self.sockets.iter().enumerate() {
             self.poll
                 .registry()
-                .register(
-                    &mut SourceFd(&socket.descriptor()),
-                    Token(at),
-                    Interest::READABLE | Interest::WRITABLE,
-                )
+                .register(&mut SourceFd(&socket.descriptor()), Token(at), Interest::READABLE)
                 .map_err(NetError::system("cannot watch a socket"))?;
         }
         Ok(())
@@ -296,6 +293,8 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
                 }
                 self.counters().received.add(count as u64);
                 self.counters().received_bytes.add(bytes_received);
+                // A batch that is not full emptied the socket; what came since makes it readable anew.
+                self.has_more[at] = count == BATCH;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.has_more[at] = false,
             // The network reported an error about something sent; what it was about is in the error queue.

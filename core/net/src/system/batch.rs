@@ -11,7 +11,7 @@ use libc::{MSG_DONTWAIT, MSG_NOSIGNAL, c_void, iovec, mmsghdr, sockaddr_storage,
 use super::address;
 
 /// Datagrams a call. More than 32 gains nothing on loopback, and nearly all of the gain is there at 8.
-pub(super) const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 
 /// The longest datagram: what the length field of UDP can say.
 pub(super) const DATAGRAM_BYTES_MAX: usize = 65_535;

@@ -7,6 +7,6 @@ mod batch;
 mod error_queue;
 mod process;
 
-pub(crate) use batch::{ReceiveBatch, SendBatch};
+pub(crate) use batch::{BATCH, ReceiveBatch, SendBatch};
 pub(crate) use error_queue::{enable_error_queue, receive_error};
 pub(crate) use process::{event_counter, random_bytes};
