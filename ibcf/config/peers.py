@@ -118,6 +118,8 @@ class Peer(Section):
     """Other timers than those of the node."""
     health: PeerHealth = Field(default_factory=PeerHealth)
     """What keeps requests away from a target of it for a while."""
+    request_uri_host: Domain | None = None
+    """The host that a sip Request-URI gets in initial requests to it, whatever it was; unchanged unless set."""
     probe: Probe | None = None
     """How its targets are asked whether they are there; not at all unless set."""
 

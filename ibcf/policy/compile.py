@@ -278,6 +278,7 @@ def _peer(peer: Peer, node: Timers, locator: Locator | None) -> dict[str, Any]:
             "block_on_503_ms": milliseconds(peer.health.block_on_503),
         },
         "probe": None if peer.probe is None else _probe(peer.probe),
+        "request_uri_host": peer.request_uri_host,
     }
 
 

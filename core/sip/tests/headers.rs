@@ -35,6 +35,32 @@ fn charging_headers_follow_the_agreement() {
 }
 
 #[test]
+fn a_peer_that_answers_for_its_own_domain_gets_it_in_the_request_uri() {
+    let mut ruled = policy();
+    ruled["peers"][1]["request_uri_host"] = json!("ims.b.example");
+    let mut world = World::with(&ruled);
+    let sent =
+        world.receive(A, &request("INVITE", "sip:bob@b.example:5062;user=phone", "h7", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    assert_eq!(invite.start(), "INVITE sip:bob@ims.b.example;user=phone SIP/2.0");
+    world.receive(B, &respond(&invite, "200 OK", "tb", &["Contact: <sip:bob@192.0.2.77:5070>"]));
+    world.handle(ibcf_sip::Input::Close);
+    assert_eq!(world.records()[0].request_uri_out.as_deref(), Some("sip:bob@ims.b.example;user=phone"));
+
+    let mut world = World::with(&ruled);
+    let (_, answer) = answered_call(&mut world, "h8");
+    let target = format!("sip:bob@{B}");
+    let routes = routes(&answer);
+    let extra: Vec<&str> = routes.iter().map(String::as_str).collect();
+    let sent = world.receive(A, &request("BYE", &target, "h8", 2, "tb", &extra, ""));
+    assert_eq!(
+        only(&sent, "BYE").start(),
+        format!("BYE {target} SIP/2.0"),
+        "the remote target is the dialog's"
+    );
+}
+
+#[test]
 fn rules_run_on_both_sides_in_order() {
     let mut ruled = policy();
     ruled["header_rules"] = json!([

@@ -322,6 +322,11 @@ impl Border {
         if let Some(uri) = crossing.request_uri {
             draft.set_request_uri(uri);
         }
+        if let Some(host) = snapshot.peer(crossing.downstream).request_uri_host.as_deref()
+            && crossing.is_initial
+        {
+            rewrite::set_request_uri_host(&mut draft, host);
+        }
         let hops = message.max_forwards().ok().flatten().map_or(70, |hops| hops.saturating_sub(1));
         draft.set_max_forwards(hops);
         if let Some(breadth) = crossing.breadth {

@@ -16,6 +16,7 @@ mod hop;
 mod key_ring;
 mod probe;
 mod record_route;
+mod request_uri;
 mod response;
 mod session_timer;
 mod strict_route;
@@ -34,6 +35,7 @@ pub use hop::{need_content_length, via_received, via_value, write_ack, write_can
 pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, host_tag, peer_tag, place_tag};
 pub use probe::{Probe, write_probe};
 pub use record_route::{token_of, write_uri as write_record_route};
+pub use request_uri::set_host as set_request_uri_host;
 pub use response::write_response;
 pub use session_timer::{
     bound as bound_session, bounds as session_bounds, grant as grant_session, granted_interval,

@@ -16,6 +16,7 @@ pub use document::{Direction, Limits, Location, ProbeAccept, Redirects, Side, Tr
 
 use crate::admit::SourceTable;
 use crate::decide::RouteTable;
+use crate::message::Uri;
 use crate::rewrite::{HeaderRules, KeyRing, peer_tag};
 use crate::transaction::TimerValues;
 
@@ -181,6 +182,7 @@ pub struct Peer {
     pub timers: TimerValues,
     pub health: PeerHealth,
     pub probe: Option<document::Probe>,
+    pub request_uri_host: Option<String>,
 }
 
 /// See [`document::PeerHealth`].
@@ -536,7 +538,21 @@ fn resolve_peer(
         limits: peer.limits,
         health: peer.health.into(),
         probe: check_probe(peer.probe, &place)?,
+        request_uri_host: check_host(peer.request_uri_host, &place)?,
     })
+}
+
+fn check_host(
+    host: Option<String>,
+    place: &impl Fn(&str) -> String,
+) -> Result<Option<String>, SnapshotError> {
+    let is_host = |host: &String| {
+        Uri::parse(format!("sip:{host}").as_bytes()).is_ok_and(|uri| uri.host == host.as_bytes())
+    };
+    match host {
+        Some(host) if !is_host(&host) => Err(SnapshotError::value(place("request_uri_host"), "is no host")),
+        host => Ok(host),
+    }
 }
 
 fn check_probe(

@@ -50,6 +50,9 @@ pub struct Peer {
     /// How its targets are asked whether they are there; not at all unless set.
     #[serde(default)]
     pub probe: Option<Probe>,
+    /// The host that the Request-URI of an initial request to it gets.
+    #[serde(default)]
+    pub request_uri_host: Option<String>,
 }
 
 /// What keeps requests away from a target of the peer for a while (LOC-33, LOC-34).
