@@ -28,6 +28,7 @@ from ibcf.boundary import (
     Question,
     TargetState,
     decode_events,
+    decode_families,
     decode_questions,
     encode_answers,
 )
@@ -37,12 +38,14 @@ from ibcf.charging.writer import CdrWriter
 from ibcf.config import read
 from ibcf.dns.records import Class
 from ibcf.errors import ConfigError, IbcfError
+from ibcf.host.descriptors import descriptors_needed, raise_descriptor_limit
 from ibcf.next_hops import NextHops
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
 from ibcf.observe import logs
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
+from ibcf.observe.sockets import log_socket_buffers
 from ibcf.policy.compile import checked_snapshot
 from ibcf.policy.resolvers import enum_settings
 
@@ -196,6 +199,7 @@ class Service:
         config = loaded.config
         self._take(config)
         self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
+        self._raise_descriptor_limit(config)
         self._core = self.module.open(snapshot, config.node.workers)
         self._writer = self._make_writer(config)
         self._writer.start()
@@ -208,6 +212,7 @@ class Service:
         self._metrics.watch_core(self._core.statistics)
         self._metrics.show_certificates(config)
         asyncio.get_running_loop().add_reader(self._core.fileno(), self._on_ready)
+        log_socket_buffers(decode_families(self._core.statistics()))
         self._core.start()
         self._started = self.clock()
         self._next_hops = NextHops(self._metrics, self._core.set_targets)
@@ -235,6 +240,17 @@ class Service:
             stream=self.log_stream,
             node=config.node.name,
         )
+
+    def _raise_descriptor_limit(self, config: Config) -> None:
+        limit = raise_descriptor_limit(descriptors_needed(config))
+        if not limit.is_enough:
+            logs.logger().warning(
+                logs.DESCRIPTORS_SHORT,
+                needed=limit.needed,
+                limit=limit.soft,
+                result="connections are refused before limits.connections_max is reached",
+                advice=f"LimitNOFILE={limit.needed} in the unit of systemd, or ulimit -Hn {limit.needed}, then restart",
+            )
 
     def _make_resolver(self, section: EnumService) -> EnumResolver:
         settings = enum_settings(section)
@@ -438,6 +454,9 @@ class Service:
         old, new = self._config, loaded.config
         self._take(new)
         self._metrics.show_certificates(new)
+        if old.listeners != new.listeners:
+            log_socket_buffers(decode_families(self._core.statistics()))
+        self._raise_descriptor_limit(new)
         for name, before, after in (
             ("admin", old.admin, new.admin),
             ("charging", old.charging, new.charging),

@@ -41,6 +41,8 @@ CDR_WRITE_FAILED: Final = "cdr.write_failed"
 CDR_WRITE_RECOVERED: Final = "cdr.write_recovered"
 CDR_LOST: Final = "cdr.lost"
 CDR_FILE_CLOSED: Final = "cdr.file_closed"
+SOCKET_BUFFER: Final = "socket.buffer"
+DESCRIPTORS_SHORT: Final = "descriptors.short"
 ADMIN_UNAVAILABLE: Final = "admin.unavailable"
 EVENT_UNREADABLE: Final = "event.unreadable"
 

@@ -167,6 +167,8 @@ def _listener(listener: Listener) -> dict[str, Any]:
         "address": str(listener.address),
         "advertised": None if listener.advertised is None else str(listener.advertised),
         "dscp": listener.dscp,
+        "receive_buffer_bytes": int(listener.receive_buffer_size),
+        "send_buffer_bytes": int(listener.send_buffer_size),
         "tls": listener.tls,
     }
 

@@ -15,8 +15,10 @@ import aiohttp
 import pytest
 import structlog
 
+from ibcf import service
 from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import ConfigError, ListenError, SnapshotRefusedError
+from ibcf.host.descriptors import DescriptorLimit
 from ibcf.observe.health import State
 from ibcf.service import CoreModule, Service
 
@@ -437,3 +439,21 @@ async def test_signals_reload_and_end_the_service(bench: Bench) -> None:
     assert bench.core.calls == ["start", "drain", "stop"]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_descriptors_are_raised_at_start_and_their_lack_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the hard limit is below what the configuration may need, the log says how much and where to set it."""
+    asked: list[int] = []
+
+    def limited(needed: int) -> DescriptorLimit:
+        asked.append(needed)
+        return DescriptorLimit(needed, 100, 100)
+
+    monkeypatch.setattr(service, "raise_descriptor_limit", limited)
+    await bench.service.start()
+    [line] = bench.log("descriptors.short")
+    assert (line["level"], line["needed"], line["limit"]) == ("warning", asked[0], 100)
+    assert line["advice"].startswith(f"LimitNOFILE={asked[0]} ")
+    await bench.service.stop()

@@ -26,8 +26,9 @@ use crate::counters::NetCounters;
 use crate::error::NetError;
 use crate::hub::Hub;
 use crate::inbox::{Inbox, Order};
-use crate::listener::{Bound, bind};
+use crate::listener::{Bound, ListenerSocket, bind};
 use crate::panics::Panics;
+use crate::socket_watch::SocketWatch;
 use crate::statistics::net_families;
 use crate::stream::Census;
 use crate::system::random_bytes;
@@ -61,6 +62,7 @@ impl Default for CoreConfig {
 pub struct Core {
     listeners: Vec<(String, SocketAddr)>,
     datagram_listeners: usize,
+    watch: SocketWatch,
     common: Arc<Common>,
     state: Mutex<State>,
     /// Charging events that found no room before the workers ended.
@@ -104,6 +106,13 @@ impl Core {
         let tls = Arc::new(TlsContexts::build(&snapshot)?);
         let mut bound: Vec<Bound> =
             snapshot.listeners.iter().map(|listener| bind(listener, workers)).collect::<Result<_, _>>()?;
+        let watch = SocketWatch::new(
+            &snapshot.listeners,
+            bound
+                .iter()
+                .map(|listener| listener.sockets.iter().filter_map(ListenerSocket::datagrams).collect())
+                .enumerate(),
+        )?;
         let listeners = bound.iter().map(|listener| (listener.id.clone(), listener.address)).collect();
         let is_datagrams = |listener: &&Listener| listener.transport == Transport::Udp;
         let datagram_listeners = snapshot.listeners.iter().filter(is_datagrams).count();
@@ -143,6 +152,7 @@ impl Core {
         }
         Ok(Self {
             datagram_listeners,
+            watch,
             listeners,
             common,
             state: Mutex::new(State { snapshot: Arc::new(snapshot), phase: Phase::Bound(parts) }),
@@ -217,6 +227,7 @@ impl Core {
         self.common.census.set_max(snapshot.limits.connections_max);
         state.snapshot = Arc::new(snapshot);
         let next = &state.snapshot;
+        self.watch.apply(&next.listeners);
         self.order_all(&state.phase, |done| Order::Apply(Arc::clone(next), done))
     }
 
@@ -272,6 +283,7 @@ impl Core {
         let mut families = self.common.shared.families(self.common.clock.now().time);
         let dropped = self.answers_dropped.load(Ordering::Relaxed);
         families.extend(net_families(&self.common, self.datagram_listeners, dropped));
+        families.extend(self.watch.families());
         families
     }
 
@@ -295,6 +307,7 @@ impl Core {
         if let Phase::Running(threads) = phase {
             self.join(threads);
         }
+        self.watch.close();
     }
 
     /// Gives every running worker an order, and waits until all have carried it out.

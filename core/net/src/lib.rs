@@ -19,6 +19,7 @@ mod inbox;
 mod listener;
 mod outbox;
 mod panics;
+mod socket_watch;
 mod statistics;
 mod stream;
 mod system;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use ibcf_sip::snapshot::{Listener, Transport};
 use mio::net::TcpListener;
@@ -10,10 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::error::NetError;
 use crate::stream::{listen, set_dscp};
-use crate::system::enable_error_queue;
-
-/// What we ask the kernel to hold for us, each way; it may grant less (`net.core.rmem_max`).
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+use crate::system::{ask_for_buffers, enable_error_queue};
 
 /// A listener with its sockets, one a worker.
 #[derive(Debug)]
@@ -47,9 +44,26 @@ impl ListenerSocket {
         };
     }
 
+    /// Asks the system to hold so much for it from now on; a connection's buffers are the system's own affair.
+    pub(crate) fn ask_for_buffers(&self, listener: &Listener) {
+        if let Self::Datagrams(socket) = self {
+            // Best effort: with small buffers the border works, it only drops sooner. `SocketWatch` tells what came of it.
+            let _ =
+                ask_for_buffers(socket.as_fd(), listener.receive_buffer_bytes, listener.send_buffer_bytes);
+        }
+    }
+
+    /// The socket, where datagrams wait in it.
+    pub(crate) fn datagrams(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Datagrams(socket) => Some(socket.as_fd()),
+            Self::Connections(_) => None,
+        }
+    }
+
     fn open(listener: &Listener, address: SocketAddr, is_shared: bool) -> io::Result<Self> {
         match listener.transport {
-            Transport::Udp => udp_socket(address, is_shared, listener.dscp).map(Self::Datagrams),
+            Transport::Udp => udp_socket(listener, address, is_shared).map(Self::Datagrams),
             Transport::Tcp | Transport::Tls => {
                 listen(address, is_shared, listener.dscp).map(Self::Connections)
             }
@@ -75,6 +89,7 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetErro
         let mut sockets = Vec::with_capacity(workers);
         for _ in 0..workers {
             let socket = ListenerSocket::open(listener, address, workers > 1)?;
+            socket.ask_for_buffers(listener);
             address = socket.local_address()?;
             sockets.push(socket);
         }
@@ -88,7 +103,7 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetErro
     }
 }
 
-fn udp_socket(address: SocketAddr, is_shared: bool, dscp: Option<u8>) -> io::Result<UdpSocket> {
+fn udp_socket(listener: &Listener, address: SocketAddr, is_shared: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
@@ -97,10 +112,7 @@ fn udp_socket(address: SocketAddr, is_shared: bool, dscp: Option<u8>) -> io::Res
     if is_shared {
         socket.set_reuse_port(true)?;
     }
-    // Best effort: with small buffers the border works, it only drops sooner.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-    set_dscp(&SockRef::from(&socket), address, dscp)?;
+    set_dscp(&SockRef::from(&socket), address, listener.dscp)?;
     enable_error_queue(socket.as_fd(), address)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -122,6 +134,8 @@ mod tests {
             address,
             advertised: None,
             dscp: None,
+            receive_buffer_bytes: 1 << 20,
+            send_buffer_bytes: 1 << 19,
             tls: None,
         }
     }

@@ -171,7 +171,7 @@ fn busy(common: &Common) -> Family {
     family("ibcf_worker_busy_seconds_total", Kind::Counter, help, &["worker"], samples)
 }
 
-fn family(
+pub(crate) fn family(
     name: &'static str,
     kind: Kind,
     help: &'static str,

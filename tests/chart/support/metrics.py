@@ -22,6 +22,7 @@ COUNTERS = {
     "ibcf_sip_messages_total",
     "ibcf_sip_responses_total",
     "ibcf_sip_retransmissions_total",
+    "ibcf_socket_receive_drops_total",
     "ibcf_topology_tokens_total",
 }
 GAUGES = {
@@ -34,6 +35,8 @@ GAUGES = {
     "ibcf_drain_state",
     "ibcf_peer_targets",
     "ibcf_peer_up",
+    "ibcf_socket_buffer_asked_bytes",
+    "ibcf_socket_buffer_bytes",
     "ibcf_tls_certificate_expiry_timestamp_seconds",
     "ibcf_tls_revocation_list_update_timestamp_seconds",
     "ibcf_transactions_active",

@@ -6,7 +6,9 @@ mod address;
 mod batch;
 mod error_queue;
 mod process;
+mod socket_memory;
 
 pub(crate) use batch::{BATCH, ReceiveBatch, SendBatch};
 pub(crate) use error_queue::{enable_error_queue, receive_error};
 pub(crate) use process::{event_counter, random_bytes};
+pub(crate) use socket_memory::{SocketMemory, ask_for_buffers, socket_memory};

@@ -235,9 +235,19 @@ pub struct Listener {
     /// Differentiated services code point of what it sends (RFC 2474); the system's default unless set.
     #[serde(default)]
     pub dscp: Option<u8>,
+    /// What the system is asked to hold for a socket of it, each way; only datagrams wait there for us.
+    #[serde(default = "socket_buffer_bytes")]
+    pub receive_buffer_bytes: u32,
+    #[serde(default = "socket_buffer_bytes")]
+    pub send_buffer_bytes: u32,
     /// Id of the certificate that it shows; a TLS listener has one.
     #[serde(default)]
     pub tls: Option<String>,
+}
+
+/// What the configuration asks for when nobody says otherwise (`ibcf/config/listeners.py`).
+fn socket_buffer_bytes() -> u32 {
+    4 << 20
 }
 
 /// A certificate of ours with its key.

@@ -148,6 +148,8 @@ pub struct Listener {
     pub address: SocketAddr,
     pub advertised: Option<SocketAddr>,
     pub dscp: Option<u8>,
+    pub receive_buffer_bytes: u32,
+    pub send_buffer_bytes: u32,
     /// Position in [`Snapshot::tls`].
     pub tls: Option<usize>,
 }
@@ -420,6 +422,8 @@ fn resolve_listener(
         address: listener.address,
         advertised: listener.advertised,
         dscp: listener.dscp,
+        receive_buffer_bytes: listener.receive_buffer_bytes,
+        send_buffer_bytes: listener.send_buffer_bytes,
         tls,
     })
 }
