@@ -10,7 +10,7 @@ TARGET ?= parse stream_framing border snapshot sealed_token
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint types check sim fuzz bench memory schema clean
+.PHONY: help setup build demo test test-rust test-python lint types check sim fuzz bench memory instructions schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,7 +48,7 @@ lint: setup ## formats, lints, types, the stub against the module
 	cd $(CORE) && RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy ibcf tests
+	$(BIN)/mypy ibcf tests benchmarks
 	$(BIN)/python -m mypy.stubtest ibcf._core
 
 check: lint test ## all that must be green before a commit
@@ -69,6 +69,9 @@ bench: ## criterion benches of the core
 memory: CALLS := 100000
 memory: ## what a ringing and an answered call cost, with 100,000 of each: make memory CALLS=100000
 	cd $(CORE) && cargo run --locked --quiet --release -p ibcf-sip --example memory -- $(CALLS)
+
+instructions: ## what the core's path costs, held against the record; make instructions RECORD=1 writes it anew
+	$(PYTHON) -m benchmarks.instructions $(if $(RECORD),--record)
 
 schema: setup ## write the JSON Schema of the configuration again
 	$(BIN)/ibcf schema > ibcf.schema.json

@@ -31,7 +31,7 @@ const CALLS_A_SECOND: u64 = 5_000;
 /// By then every transaction of an ended call has been forgotten.
 const OVER_MS: u64 = 70_000;
 /// Lines of a response as an IMS core sends it, beside those that it copies from the request.
-const RESPONSE_LINES: [&str; 6] = [
+pub const RESPONSE_LINES: [&str; 6] = [
     "P-Asserted-Identity: \"Alice Archer\" <sip:+442079460123@b.example;user=phone>",
     "P-Charging-Vector: icid-value=\"8be41f7d0a263c95-8831\";icid-generated-at=192.0.2.77;orig-ioi=a.example;term-ioi=b.example",
     "Allow: INVITE,ACK,CANCEL,BYE,UPDATE,PRACK,MESSAGE,REFER,NOTIFY,INFO,OPTIONS",
@@ -274,7 +274,7 @@ impl Burst {
 }
 
 /// A request of A inside the dialog that *answer* set up.
-fn in_dialog(method: &str, cseq: u32, answer: &Sent) -> String {
+pub fn in_dialog(method: &str, cseq: u32, answer: &Sent) -> String {
     let mut text = format!(
         "{method} sip:bob@{B} SIP/2.0\r\nVia: SIP/2.0/UDP {A};branch=z9hG4bK{method}{}\r\nMax-Forwards: 70\r\n",
         answer.header("Call-ID")

@@ -3,9 +3,11 @@
 #![allow(dead_code, unreachable_pub)] // each story uses its part
 
 pub mod burst;
+pub mod calls;
 pub mod heap;
 #[path = "../torture/ims.rs"]
 pub mod ims;
+pub mod stages;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -1,0 +1,1 @@
+"""What ibcf costs: counted, measured, compared."""
