@@ -13,6 +13,7 @@ import typer
 
 from ibcf.cli.check import check
 from ibcf.cli.demo import demo
+from ibcf.cli.doctor import doctor
 from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
 from ibcf.cli.locate import locate
@@ -34,6 +35,7 @@ app.command("explain")(explain)
 app.command("enum")(enum_lookup)
 app.command("locate")(locate)
 app.command("schema")(schema)
+app.command("doctor")(doctor)
 app.command("demo")(demo)
 
 

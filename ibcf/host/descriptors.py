@@ -41,10 +41,20 @@ class DescriptorLimit:
         """Can everything be opened that is needed?"""
         return self.soft == resource.RLIM_INFINITY or self.soft >= self.needed
 
+    @property
+    def can_be_enough(self) -> bool:
+        """Can it, once the soft limit is raised as far as it may be?"""
+        return self.hard == resource.RLIM_INFINITY or self.hard >= self.needed
+
+
+def limits() -> tuple[int, int]:
+    """Return the soft and the hard limit of this process; -1 means without a limit."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
+
 
 def raise_descriptor_limit(needed: int) -> DescriptorLimit:
     """Raise the soft limit to *needed*, or to the hard limit where that is lower; never lower it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = limits()
     if soft in (resource.RLIM_INFINITY, hard) or soft >= needed:
         return DescriptorLimit(needed, soft, hard)
     wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
