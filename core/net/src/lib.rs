@@ -29,4 +29,5 @@ mod worker;
 pub use crate::core::{Core, CoreConfig};
 pub use error::NetError;
 pub use hub::Hub;
+pub use system::{ReceiveBatch, Relay, SendBatch, Watch, stamp_arrivals};
 pub use tls::check_tls;

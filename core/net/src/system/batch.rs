@@ -5,10 +5,12 @@ use std::mem::zeroed;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use libc::{MSG_DONTWAIT, MSG_NOSIGNAL, c_void, iovec, mmsghdr, sockaddr_storage, socklen_t};
 
 use super::address;
+use super::stamps::Stamps;
 
 /// Datagrams a call. More than 32 gains nothing on loopback, and nearly all of the gain is there at 8.
 pub(crate) const BATCH: usize = 32;
@@ -17,31 +19,32 @@ pub(crate) const BATCH: usize = 32;
 pub(super) const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 /// The headers of one call. Pointers in them are only valid during the call for which `link` set them.
-struct Headers {
-    addresses: Vec<sockaddr_storage>,
+pub(super) struct Headers {
+    pub(super) addresses: Vec<sockaddr_storage>,
     iovecs: Vec<iovec>,
-    messages: Vec<mmsghdr>,
+    pub(super) messages: Vec<mmsghdr>,
 }
 
 impl Headers {
-    fn new() -> Self {
+    /// Makes room for *batch* datagrams.
+    pub(super) fn new(batch: usize) -> Self {
         // SAFETY: both are plain old data; all zeros (null pointers, lengths of 0) is a valid value.
         let (empty_iovec, empty_header) = unsafe { (zeroed::<iovec>(), zeroed::<mmsghdr>()) };
         Self {
-            addresses: vec![address::empty(); BATCH],
-            iovecs: vec![empty_iovec; BATCH],
-            messages: vec![empty_header; BATCH],
+            addresses: vec![address::empty(); batch],
+            iovecs: vec![empty_iovec; batch],
+            messages: vec![empty_header; batch],
         }
     }
 
     /// Makes place *at* speak of *bytes* and of its address, of which *`address_length`* bytes count.
-    fn set(&mut self, at: usize, bytes: *mut u8, length: usize, address_length: socklen_t) {
+    pub(super) fn set(&mut self, at: usize, bytes: *mut u8, length: usize, address_length: socklen_t) {
         self.iovecs[at] = iovec { iov_base: bytes.cast::<c_void>(), iov_len: length };
         self.messages[at].msg_hdr.msg_namelen = address_length;
     }
 
     /// Makes the first *count* headers point to their places. Nothing may touch those until the call is over.
-    fn link(&mut self, count: usize) -> *mut mmsghdr {
+    pub(super) fn link(&mut self, count: usize) -> *mut mmsghdr {
         let (addresses, iovecs) = (self.addresses.as_mut_ptr(), self.iovecs.as_mut_ptr());
         for (at, header) in self.messages.iter_mut().enumerate().take(count) {
             header.msg_len = 0;
@@ -57,23 +60,43 @@ impl Headers {
     }
 }
 
-/// Receives up to [`BATCH`] datagrams at once.
-pub(crate) struct ReceiveBatch {
+/// Receives some datagrams at once.
+pub struct ReceiveBatch {
     buffers: Vec<u8>,
     headers: Headers,
+    /// Room for the times of arrival, where they are wanted.
+    stamps: Option<Stamps>,
     count: usize,
 }
 
+impl Default for ReceiveBatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ReceiveBatch {
-    pub(crate) fn new() -> Self {
-        Self { buffers: vec![0; BATCH * DATAGRAM_BYTES_MAX], headers: Headers::new(), count: 0 }
+    /// Makes an empty one.
+    pub fn new() -> Self {
+        Self {
+            buffers: vec![0; BATCH * DATAGRAM_BYTES_MAX],
+            headers: Headers::new(BATCH),
+            stamps: None,
+            count: 0,
+        }
+    }
+
+    /// Makes one that also takes when each datagram arrived, for a socket whose [arrivals are
+    /// stamped](super::stamp_arrivals).
+    pub fn with_stamps() -> Self {
+        Self { stamps: Some(Stamps::new(BATCH)), ..Self::new() }
     }
 
     /// Takes what waits on *socket*, without blocking, and returns how many datagrams that were.
     ///
     /// # Errors
     /// `WouldBlock` when nothing waits; an error of a datagram sent earlier, when the network reported one.
-    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.count = 0;
         for (at, buffer) in self.buffers.chunks_exact_mut(DATAGRAM_BYTES_MAX).enumerate() {
             self.headers.set(
@@ -83,8 +106,12 @@ impl ReceiveBatch {
                 size_of::<sockaddr_storage>() as socklen_t,
             );
         }
-        let headers = self.headers.link(BATCH);
-        // SAFETY: the first `BATCH` headers point to buffers, addresses and iovecs that `self` owns and that nothing
+        self.headers.link(BATCH);
+        if let Some(stamps) = &mut self.stamps {
+            stamps.link(&mut self.headers.messages);
+        }
+        let headers = self.headers.messages.as_mut_ptr();
+        // SAFETY: the first `BATCH` headers point to buffers, addresses, control blocks and iovecs that `self` owns and nothing
         // else touches during the call; each length given is the length of what it points to.
         let received =
             unsafe { libc::recvmmsg(socket.as_raw_fd(), headers, BATCH as u32, MSG_DONTWAIT, null_mut()) };
@@ -92,8 +119,14 @@ impl ReceiveBatch {
         Ok(self.count)
     }
 
+    /// Returns when datagram *at* of the last batch reached this machine's sockets, by the clock of the day.
+    pub fn arrival(&self, at: usize) -> Option<Duration> {
+        let header = self.headers.messages.get(at).filter(|_| at < self.count)?;
+        self.stamps.as_ref()?.read(at, header)
+    }
+
     /// Returns where datagram *at* of the last batch came from, and its bytes.
-    pub(crate) fn get(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
+    pub fn get(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
         let header = self.headers.messages.get(at).filter(|_| at < self.count)?;
         let source = address::read(self.headers.addresses.get(at)?)?;
         let start = at.checked_mul(DATAGRAM_BYTES_MAX)?;
@@ -102,21 +135,31 @@ impl ReceiveBatch {
     }
 }
 
-/// Sends up to [`BATCH`] datagrams at once.
-pub(crate) struct SendBatch {
+/// Sends some datagrams at once.
+pub struct SendBatch {
     headers: Headers,
 }
 
+impl Default for SendBatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl SendBatch {
-    pub(crate) fn new() -> Self {
-        Self { headers: Headers::new() }
+    /// The most that one call sends.
+    pub const MAX: usize = BATCH;
+
+    /// Makes an empty one.
+    pub fn new() -> Self {
+        Self { headers: Headers::new(BATCH) }
     }
 
-    /// Sends the first [`BATCH`] of *datagrams* in order, without blocking, and returns how many went.
+    /// Sends the first [`MAX`](Self::MAX) of *datagrams* in order, without blocking, and returns how many went.
     ///
     /// # Errors
     /// The reason why the first one did not go; when a later one does not go, only the count says so.
-    pub(crate) fn send<'d>(
+    pub fn send<'d>(
         &mut self,
         socket: BorrowedFd<'_>,
         datagrams: impl Iterator<Item = (SocketAddr, &'d [u8])>,

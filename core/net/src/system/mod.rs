@@ -6,9 +6,16 @@ mod address;
 mod batch;
 mod error_queue;
 mod process;
+mod relay;
 mod socket_memory;
+mod stamps;
+mod watch;
 
-pub(crate) use batch::{BATCH, ReceiveBatch, SendBatch};
+pub(crate) use batch::BATCH;
+pub use batch::{ReceiveBatch, SendBatch};
 pub(crate) use error_queue::{enable_error_queue, receive_error};
 pub(crate) use process::{event_counter, random_bytes};
+pub use relay::Relay;
 pub(crate) use socket_memory::{SocketMemory, ask_for_buffers, socket_memory};
+pub use stamps::stamp_arrivals;
+pub use watch::Watch;
