@@ -10,7 +10,7 @@ TARGET ?= parse stream_framing border snapshot sealed_token
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint types check sim fuzz bench memory instructions schema clean
+.PHONY: help setup build demo test test-rust test-python lint types check sim fuzz bench bench-core memory instructions schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,7 +63,11 @@ fuzz: ## hostile bytes for SECONDS each: make fuzz TARGET=border SECONDS=600
 	  cargo +nightly fuzz run --fuzz-dir fuzz/libfuzzer --target-dir target/fuzz/build --sanitizer none $$target target/fuzz/$$target fuzz/corpus/$$target \
 	  -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 -artifact_prefix=target/fuzz/$$target-; done
 
-bench: ## criterion benches of the core
+bench: setup ## what a call costs, beside Kamailio and a bare forwarder; make bench QUICK=1 takes ten minutes
+	cd $(CORE) && cargo build --locked --quiet --release -p ibcf-load
+	$(BIN)/python -m benchmarks all $(if $(QUICK),--quick)
+
+bench-core: ## criterion benches of the core
 	cd $(CORE) && cargo bench --locked -p ibcf-sip
 
 memory: CALLS := 100000

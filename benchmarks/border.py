@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
     from benchmarks.subject import Subject
 
 Document = dict[str, Any]
+Change = Callable[[Document], Document]
 POLICIES = Path(__file__).parent / "ibcf"
 READY = '"border.ready"'
 
 
-def launch(place: Place, subject: Subject) -> Launch:
-    """Run the border at a level."""
+def launch(place: Place, subject: Subject, *, change: Change | None = None) -> Launch:
+    """Run the border at a level; *change* may do something to its configuration."""
+    document = prepare(policy(subject.level), place, subject)
     configuration = place.folder / "ibcf.yaml"
-    configuration.write_text(json.dumps(prepare(policy(subject.level), place, subject)), encoding="utf-8")
+    configuration.write_text(json.dumps(change(document) if change else document), encoding="utf-8")
     command: list[str | Path] = [sys.executable, "-m", "ibcf.cli.main", "run", "--drain-timeout", "1s", configuration]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
     return Launch(command, lambda child: READY in child.text(), environment)

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import results
-from benchmarks.cost import cost
+from benchmarks import results, table
 from benchmarks.errors import RigError
 from benchmarks.machine import sitting
-from benchmarks.meter import wait_quiet
-from benchmarks.place import Place
+from benchmarks.plan import PARTS, QUICK, WHOLE, Part, Task, plan
 from benchmarks.subject import Subject
+from benchmarks.suite import Suite
 from benchmarks.words import line
-from benchmarks.work import WARM_S, Generator, Work
+from benchmarks.work import HOLD_MS, RING_MS, WARM_S, Generator, Scenario, Work
 from ibcf.cli.terminal import console, print_error
 
-RESULTS = Path(__file__).parent / "results"
-QUIET_WAIT_S = 30.0
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+README = HERE / "README.md"
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Subjects = Annotated[list[str], typer.Argument(help="What to measure: ibcf:L2, kamailio:L1:tls, forwarder, direct.")]
 Out = Annotated[Path | None, typer.Option(help="File of results; today's in benchmarks/results unless set.")]
+Keep = Annotated[Path | None, typer.Option(help="Keep the work folders here: configurations, logs, records.")]
+Rate = Annotated[int, typer.Option(help="Calls a second.")]
+Seconds = Annotated[float, typer.Option(help="How long to measure.")]
+Warm = Annotated[float, typer.Option(help="How long the same load runs before.")]
+Repeat = Annotated[int, typer.Option(help="How often each is measured, in turns.")]
 
 
 @app.callback()
@@ -38,28 +43,98 @@ def about() -> None:
 def run(
     subjects: Subjects,
     *,
-    rate: Annotated[int, typer.Option(help="Calls a second.")] = 400,
-    seconds: Annotated[float, typer.Option(help="How long to measure.")] = 20.0,
-    warm: Annotated[float, typer.Option(help="How long the same load runs before.")] = WARM_S,
-    repeat: Annotated[int, typer.Option(help="How often each is measured, in turns.")] = 1,
-    generator: Annotated[Generator, typer.Option(help="Who places the calls.")] = "sipp",
-    keep: Annotated[Path | None, typer.Option(help="Keep the work folders here.")] = None,
+    rate: Rate = 400,
+    seconds: Seconds = 20.0,
+    warm: Warm = WARM_S,
+    repeat: Repeat = 1,
+    scenario: Annotated[Scenario, typer.Option(help="call, register or message.")] = "call",
+    ring_ms: Annotated[int, typer.Option(help="From 180 to 200.")] = RING_MS,
+    hold_ms: Annotated[int, typer.Option(help="From ACK to BYE.")] = HOLD_MS,
+    generator: Annotated[Generator, typer.Option(help="Who places the calls: sipp, or our own.")] = "sipp",
+    keep: Keep = None,
     out: Out = None,
 ) -> None:
-    """Measure the CPU of a call, once for each subject or several times in turns."""
-    wanted = [Subject.parse(text) for text in subjects]
+    """Measure the CPU of a call, and over our own generator how long an INVITE takes."""
+    work = Work(rate, seconds, scenario=scenario, warm_s=warm, ring_ms=ring_ms, hold_ms=hold_ms)
+    part: Part = "cost" if scenario == "call" else "storms"
+    tasks = [Task(part, Subject.parse(text), work, generator) for text in subjects] * repeat
+    _carry_out(tasks, out=out, keep=keep)
+
+
+@app.command()
+def limit(
+    subjects: Subjects,
+    *,
+    rate: Annotated[int, typer.Option(help="Where the search begins.")] = 1_000,
+    seconds: Seconds = 6.0,
+    warm: Warm = 2.0,
+    keep: Keep = None,
+    out: Out = None,
+) -> None:
+    """Find the highest rate at which every call goes well; `direct` first tells what the generator makes."""
+    tasks = [Task("limit", Subject.parse(text), Work(rate, seconds, warm_s=warm)) for text in subjects]
+    _carry_out(tasks, out=out, keep=keep)
+
+
+@app.command()
+def memory(
+    subjects: Subjects,
+    *,
+    state: Annotated[str, typer.Option(help="ringing or answered.")] = "ringing",
+    calls: Annotated[int, typer.Option(help="How many.")] = 100_000,
+    rate: Rate = 1_000,
+    keep: Keep = None,
+    out: Out = None,
+) -> None:
+    """Put up a wall of calls, and tell what each of them takes of memory."""
+    work = Work(rate, calls / rate)
+    _carry_out([Task("memory", Subject.parse(text), work, state=state) for text in subjects], out=out, keep=keep)
+
+
+@app.command(name="all")
+def everything(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Short runs, not repeated: about ten minutes.")] = False,
+    part: Annotated[list[str] | None, typer.Option(help=f"Only this; may be given again: {', '.join(PARTS)}.")] = None,
+    keep: Keep = None,
+    out: Out = None,
+) -> None:
+    """Measure everything, and write the table of the README."""
+    unknown = [name for name in part or () if name not in PARTS]
+    if unknown:
+        raise RigError(f'no part "{unknown[0]}" (known: {", ".join(PARTS)})')
+    chosen = [name for name in PARTS if name in (part or ())]
+    path = _carry_out(plan(QUICK if quick else WHOLE, chosen), out=out, keep=keep, quick=quick)
+    _write_table(path)
+
+
+@app.command(name="table")
+def write_table(
+    file: Annotated[Path | None, typer.Argument(help="Results; the newest file unless given.")] = None,
+) -> None:
+    """Write the table of the README from results that are there."""
+    files = sorted(RESULTS.glob("*.jsonl"))
+    if file is None and not files:
+        raise RigError("no results yet: make bench")
+    _write_table(file or files[-1])
+
+
+def _write_table(path: Path) -> None:
+    text = table.page(results.read(path))
+    table.put(README, text)
+    console().print(text)
+
+
+def _carry_out(tasks: list[Task], *, out: Path | None, keep: Path | None, quick: bool = False) -> Path:
     path = out or RESULTS / f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}.jsonl"
-    results.append(path, sitting())
-    work = Work(rate=rate, seconds=seconds, warm_s=warm)
-    for at in range(repeat):
-        for subject in wanted:
-            with tempfile.TemporaryDirectory(prefix="ibcf-bench-") as folder:
-                place = Place((keep / f"{subject}-{at}".replace(":", "-")).absolute() if keep else Path(folder))
-                place.folder.mkdir(parents=True, exist_ok=True)
-                wait_quiet(QUIET_WAIT_S)
-                record = cost(subject, work, place, generator=generator)
-            results.append(path, record)
-            console().print(line(record))
+    results.append(path, sitting(quick=quick))
+    terminal = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as progress:
+        bar = progress.add_task("measuring", total=sum(task.expected_s for task in tasks))
+        suite = Suite(path, tell=lambda run: progress.console.print(line(run)), keep=keep)
+        suite.carry_out(tasks, done=lambda task: progress.advance(bar, task.expected_s))
+    return path
 
 
 def main() -> None:

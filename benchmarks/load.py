@@ -16,7 +16,7 @@ from benchmarks.outcome import Outcome, Tally
 from benchmarks.results import Percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
     from pathlib import Path
 
     from benchmarks.meter import Reading
@@ -38,12 +38,11 @@ EXPECTED: dict[int, list[str]] = {
 class LoadRun:
     """One process of the generator, from its start to its result."""
 
-    def __init__(self, up: Stage, work: Work) -> None:
+    def __init__(self, up: Stage, work: Work, *, name: str = "load") -> None:
         """Start it; nothing is measured yet."""
-        self._work = work
         command: list[str | Path] = [binary("ibcf-load"), *words(up, work)]
         folder, cores = up.place.folder, up.place.cores
-        self.child = Child(command, folder=folder, name="load", cpus=cores.others)
+        self.child = Child(command, folder=folder, name=name, cpus=cores.others)
         self.meter = Meter(proxy=up.proxy, load=self.child, dns=up.dns)
 
     def wait_for(self, event: str, *, deadline_s: float) -> Reading:
@@ -55,12 +54,16 @@ class LoadRun:
         """Wait for the result."""
         after = self.meter.until_end(self.child, deadline_s=deadline_s)
         self.child.stop()
-        return Outcome(tally_of(self.child), Spent.between(before, after))
+        said = result(self.child.text())
+        if said is None:
+            raise RigError(f"the load generator ended without a result: {self.child.describe()}")
+        return Outcome(tally_of(said), Spent.between(before, after))
 
 
-def measure(up: Stage, work: Work) -> Outcome:
-    """Warm up and measure in one process."""
+def measure(up: Stage, work: Work, *, beside: Child | None = None) -> Outcome:
+    """Warm up and measure in one process; another generator may run *beside* it."""
     running = LoadRun(up, work)
+    running.meter.watch(wall=beside)
     with running.child:
         before = running.wait_for("measuring", deadline_s=work.warm_s + START_SLACK_S)
         return running.finish(before, deadline_s=work.deadline_s)
@@ -123,23 +126,21 @@ def _records(text: str) -> list[dict[str, Any]]:
     return records
 
 
-def tally_of(child: Child) -> Tally:
-    """Read the result.
-
-    Raises:
-        RigError: the generator ended without one.
-    """
-    said = result(child.text())
-    if said is None:
-        raise RigError(f"the load generator ended without a result: {child.describe()}")
-    percentiles: Callable[[str], Percentiles | None] = lambda name: percentiles_of(said.get(name))  # noqa: E731
+def tally_of(said: Mapping[str, Any]) -> Tally:
+    """Read a result."""
+    causes = {str(cause): int(count) for cause, count in said.get("causes", {}).items()}
+    # neither is a call that counts, but a run with either is not clean
+    beside = {name: int(said.get(key, 0)) for name, key in (("warm-up", "warm_failed"), ("stray", "strays"))}
+    causes |= {name: count for name, count in beside.items() if count}
+    again = said.get("retransmissions", {})
     return Tally(
         ok=int(said["ok"]),
-        failed=int(said["failed"]),
-        causes={str(cause): int(count) for cause, count in said.get("causes", {}).items()},
-        lag_us=percentiles("lag_us"),
-        invite_us=percentiles("invite_us"),
-        answer_us=percentiles("answer_us"),
+        failed=int(said["failed"]) + sum(beside.values()),
+        retransmissions=int(again.get("seen", 0)) + int(again.get("sent", 0)),
+        causes=causes,
+        lag_us=percentiles_of(said.get("lag_us")),
+        invite_us=percentiles_of(said.get("invite_us")),
+        answer_us=percentiles_of(said.get("answer_us")),
     )
 
 

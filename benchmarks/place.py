@@ -15,6 +15,9 @@ PROXY = "127.0.0.1"
 CALLER = "127.0.0.11"
 CALLEE = "127.0.0.12"
 """Addresses of their own: the border tells its peers apart by source."""
+SECOND_CALLER = "127.0.0.13"
+SECOND_CALLEE = "127.0.0.14"
+"""Another pair of networks, for calls that are only there."""
 NAME_SERVER = "127.0.0.53"
 """Serves port 53 too, which is all that the resolver of libc knows."""
 HIDDEN = "127.0.0.8"
@@ -50,6 +53,8 @@ class Place:
 
     folder: Path
     cores: Cores = field(default_factory=lambda: Cores.of(os.sched_getaffinity(0)))
+    caller_address: str = CALLER
+    callee_address: str = CALLEE
     proxy_port: int = field(default_factory=lambda: free_port(PROXY))
     far_port: int = field(default_factory=lambda: free_port(PROXY))
     """The border has a listener for each side."""
@@ -65,12 +70,12 @@ class Place:
     @property
     def caller(self) -> str:
         """Where the caller sends from."""
-        return f"{CALLER}:{self.caller_port}"
+        return f"{self.caller_address}:{self.caller_port}"
 
     @property
     def callee(self) -> str:
         """Where the called side is."""
-        return f"{CALLEE}:{self.callee_port}"
+        return f"{self.callee_address}:{self.callee_port}"
 
     @property
     def name_server(self) -> str:

@@ -14,6 +14,7 @@ from benchmarks.peers import Peer, peer_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmarks.launch import Launch
     from benchmarks.place import Place
     from benchmarks.subject import Subject
 
@@ -37,22 +38,22 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(subject: Subject, place: Place) -> Iterator[Stage]:
-    """Start the peer of *subject*, and wait until it serves."""
+def stage(subject: Subject, place: Place, *, launch: Launch | None = None) -> Iterator[Stage]:
+    """Start the peer of *subject*, by another *launch* than its own where one is given, and wait until it serves."""
     peer = peer_of(subject)
     with contextlib.ExitStack() as ends:
         dns = ends.enter_context(name_server(place)) if subject.level == NUMBERS else None
         proxy = None
-        if peer.launch is not None:
-            launch = peer.launch(place, subject)
+        start = launch or (None if peer.launch is None else peer.launch(place, subject))
+        if start is not None:
             proxy = Child(
-                launch.command,
+                start.command,
                 folder=place.folder,
                 name=subject.peer,
                 cpus=place.cores.proxy,
-                environment=launch.environment,
+                environment=start.environment,
             )
             ends.enter_context(proxy)
-            child = proxy
-            proxy.wait_for(lambda: launch.is_ready(child), deadline_s=START_S, what=f"{subject} is ready")
+            child, is_ready = proxy, start.is_ready
+            proxy.wait_for(lambda: is_ready(child), deadline_s=START_S, what=f"{subject} is ready")
         yield Stage(subject, place, peer, proxy, dns)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def line(run: Run) -> str:
     """Return one line for a run."""
     subject = Subject(run.peer, run.level, run.transport)  # type: ignore[arg-type]  # was one when it was written
-    parts = [f"{subject!s:<18} {run.rate:>5}/s {run.generator:<4} ok {run.ok} failed {run.failed}"]
+    parts = [f"{run.kind:<7} {subject!s:<18} {run.rate:>5}/s {run.generator:<4} ok {run.ok} failed {run.failed}"]
     if run.retransmissions:
         parts.append(f"retransmitted {run.retransmissions}")
     if run.proxy_us is not None:
@@ -21,6 +21,16 @@ def line(run: Run) -> str:
         parts.append(f"{run.proxy_us:.1f} µs/call ({threads})")
     parts.append(" ".join(f"{name} {us:.0f}" for name, us in run.cpu_us.items()))
     parts.append(f"others {run.others_cpu:.2f}")
+    if run.invite_us is not None:
+        parts.append(f"INVITE {run.invite_us.p50:.0f}/{run.invite_us.p99:.0f} µs")
+    if run.lag_us is not None:
+        parts.append(f"lag p99 {run.lag_us.p99:.0f} µs")
+    if run.call_bytes is not None:
+        parts.append(f"{run.call_bytes:.0f} bytes a call {run.state}")
+    elif run.state:
+        parts.append(run.state)
+    if run.problem:
+        parts.append(run.problem.splitlines()[0])
     if run.causes:
         parts.append(" ".join(f"{name} {count}" for name, count in run.causes.items()))
     if run.verdict != "good":

@@ -7,10 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.border import POLICIES, policy, prepare
+from benchmarks.growth import changed
 from benchmarks.levels import CHARGED, GONE, LEVELS, NETWORK, RELAY
 from benchmarks.place import Place
 from benchmarks.sipp import TEMPLATES
 from benchmarks.subject import Subject, Transport
+from benchmarks.targets import POLICY
 from ibcf.cli.main import app
 from ibcf.config import read
 
@@ -61,3 +63,14 @@ def test_each_level_does_its_work(level: int, tmp_path: Path) -> None:
     # charging functions of one network never cross to another (TB-24), whatever the rules say
     assert left == (set() if does_all else set(GONE) - {"P-Charging-Function-Addresses"})
     assert "Record-Route: <sip:" in invite_sent
+
+
+def test_a_large_policy_is_valid_and_routes_as_the_small_one(tmp_path: Path) -> None:
+    """A thousand peers and ten thousand rules are in front of the rule that takes our calls."""
+    document = changed(prepare(policy(2), Place(tmp_path), Subject("ibcf", 2)), Place(tmp_path), POLICY)
+    path = tmp_path / "ibcf.yaml"
+    path.write_text(json.dumps(document))
+    config = read(path).config
+    assert len(config.peers) == 4 + 1_000
+    assert len(config.routes) == 4 + 10_000
+    assert config.routes[-1].id == "all"
