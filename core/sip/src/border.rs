@@ -17,7 +17,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 pub(crate) use generation::{GENERATIONS_KEPT, Generation};
-pub(crate) use identifiers::{BranchId, hex};
+pub(crate) use identifiers::{BranchId, hex, hex_digits};
 use located::LocatedPeers;
 pub(crate) use timers::{Arm, TimerKey, WATCH};
 use watched::WatchedTargets;

@@ -7,6 +7,8 @@ use super::Border;
 use crate::transaction::{KeyHasher, SlotId};
 
 const COOKIE: &[u8] = b"z9hG4bK";
+/// The cookie and two digits for each of the 21 bytes.
+const BRANCH_LENGTH: usize = COOKIE.len() + 42;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 /// A branch that belongs to no context: a request forwarded without state.
 const STATELESS: SlotId = SlotId { index: u32::MAX, generation: u32::MAX };
@@ -45,6 +47,15 @@ impl BranchId {
             out.push(HEX[usize::from(byte >> 4)]);
             out.push(HEX[usize::from(byte & 15)]);
         }
+    }
+
+    /// Can a branch of ours stand somewhere in *text*? `false` is sure, and costs little.
+    pub(crate) fn may_be_in(text: &[u8]) -> bool {
+        let has_form = |at: usize| {
+            let branch = text.get(at..at + BRANCH_LENGTH).and_then(|branch| branch.strip_prefix(COOKIE));
+            branch.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        };
+        memchr::memchr_iter(COOKIE[0], text).any(has_form)
     }
 
     /// Reads a branch; `None` when it is not one of ours.
@@ -94,6 +105,11 @@ impl Border {
     }
 }
 
+/// The 16 digits of *number* in lower-case hexadecimal.
+pub(crate) fn hex_digits(number: u64) -> [u8; 16] {
+    std::array::from_fn(|at| HEX[(number >> (60 - 4 * at)) as usize & 15])
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
@@ -113,6 +129,9 @@ mod tests {
         let mut text = Vec::new();
         id.write(&mut text);
         assert_eq!(BranchId::read(&hasher, &text), Some(id));
+        let via = |branch: &[u8]| [b"SIP/2.0/UDP z.example;branch=", branch, b";rport"].concat();
+        assert!(BranchId::may_be_in(&via(&text)) && BranchId::may_be_in(&text));
+        assert!(!BranchId::may_be_in(&via(&text[..48])) && !BranchId::may_be_in(&via(b"z9hG4bK3a9f.1")));
         for at in 0..text.len() {
             let mut forged = text.clone();
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };

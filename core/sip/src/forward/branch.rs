@@ -59,6 +59,8 @@ pub(super) struct Written {
     orig_ioi: Option<String>,
     request_uri: String,
     session_s: Option<NonZeroU32>,
+    /// Of an INVITE: see [`Branch::outline`].
+    outline: Box<[u8]>,
 }
 
 impl Border {
@@ -209,7 +211,7 @@ impl Border {
             hop,
             client,
             sent: sent.into_boxed_slice(),
-            is_outline: false,
+            outline: written.outline,
             cancel: None,
             has_final: false,
             is_abandoned: false,
@@ -256,10 +258,6 @@ impl Border {
     ) -> Written {
         let Some(request) = message.request() else { return Written::default() };
         let loop_hash = self.loop_hash(message, request);
-        let own_routes = match &context.dialog_route {
-            Some(route) => route.own_routes,
-            None => self.own_routes(message).count,
-        };
         let crossing = Crossing {
             generation: &context.generation,
             upstream: context.upstream,
@@ -268,7 +266,7 @@ impl Border {
             listener_in: context.arrival.flow.listener,
             listener_out: hop.listener,
             remote: hop.remote,
-            own_routes,
+            own_routes: context.own_routes,
             request_uri: context.decision.request_uri(),
             breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
             is_initial: context.is_initial,
@@ -357,6 +355,11 @@ impl Border {
         }
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
         draft.encode(out);
+        if request.method == Method::Invite {
+            self.buffer.clear();
+            rewrite::write_outline(&draft, &mut self.buffer);
+            written.outline = self.buffer.as_slice().into();
+        }
         scope.step(
             Stage::Rewrite,
             Some(&to.id),

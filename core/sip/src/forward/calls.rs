@@ -150,7 +150,7 @@ impl Border {
         let interval = granted_interval(response, branch.session_s);
         context.dialogs.push(dialog);
         let status = response.status().map_or(200, |line| line.code);
-        let mut record = self.make_record(context, status, None, Outcome::Answered, scope);
+        let mut record = super::record::make_record(context, status, None, Outcome::Answered, scope);
         record.answer_ms = Some(scope.now.unix_ms);
         let expires = scope.now.time + life(&context.generation, interval);
         self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);

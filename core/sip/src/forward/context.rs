@@ -23,6 +23,7 @@ use crate::transaction::{
 
 use super::forking::{Challenges, Forking};
 use super::places::{DownstreamPlace, UpstreamPlace};
+use super::record::Named;
 use super::redirect::Following;
 
 /// A request in progress (RFC 3261 §16.6: request context; §16.7: response context).
@@ -33,10 +34,13 @@ pub(crate) struct RequestContext {
     pub(crate) server: Server,
     /// The request as it came: failover starts from it anew, and our own answers are built from it.
     pub(crate) request: Box<[u8]>,
+    pub(crate) named: Named,
     pub(crate) arrival: Arrival,
     pub(crate) upstream: PeerIndex,
     /// The request had no To tag: it starts something.
     pub(crate) is_initial: bool,
+    /// How many Route values at the top are ours.
+    pub(crate) own_routes: usize,
     /// A request inside a dialog goes where the dialog's token says.
     pub(crate) dialog_route: Option<DialogRoute>,
     pub(crate) decision: Decision,
@@ -138,8 +142,6 @@ impl Decision {
 pub(crate) struct DialogRoute {
     pub(crate) downstream: PeerIndex,
     pub(crate) hop: Flow,
-    /// How many Route values at the top are ours.
-    pub(crate) own_routes: usize,
 }
 
 /// One client transaction of the request (RFC 3261 §16.6: branch).
@@ -152,7 +154,8 @@ pub(crate) struct Branch {
     /// The request as sent: retransmissions, the ACK and the CANCEL come from it. Of an INVITE that was answered
     /// provisionally only what the ACK and the CANCEL are made of, for it is never sent again; of one with a 2xx nothing.
     pub(crate) sent: Box<[u8]>,
-    pub(crate) is_outline: bool,
+    /// What takes the place of `sent` then; empty once it did.
+    pub(crate) outline: Box<[u8]>,
     pub(crate) cancel: Option<Box<CancelBranch>>,
     pub(crate) has_final: bool,
     /// Cancelled, and never heard of again.

@@ -42,8 +42,7 @@ impl Border {
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
         context.decision.hash = self.call_hash(message);
-        context.decision.number =
-            Uri::parse(context.request_uri()).ok().and_then(|uri| decide::global_number(&uri));
+        context.decision.number = message.request_uri().ok().and_then(|uri| decide::global_number(&uri));
         self.decide(id, context, Some(message), scope)
     }
 

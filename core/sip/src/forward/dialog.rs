@@ -82,7 +82,7 @@ impl Border {
             || format!("dialog continues to {}", hop.remote),
             Some("RFC 3261 §16.4"),
         );
-        Ok((generation, upstream, DialogRoute { downstream, hop, own_routes: routes.count }))
+        Ok((generation, upstream, DialogRoute { downstream, hop }))
     }
 
     /// TH-20: an attack, or a key that went too early; the operator should look. Counters have what the rate leaves out.
@@ -138,7 +138,7 @@ impl Border {
             listener_in: received.flow.listener,
             listener_out: route.hop.listener,
             remote: route.hop.remote,
-            own_routes: route.own_routes,
+            own_routes: routes.count,
             request_uri: None,
             is_initial: false,
             breadth: None,
@@ -181,7 +181,7 @@ impl Border {
             .and_then(|value| NameAddr::parse(value.value).ok());
         let uri = match route {
             Some(route) => Uri::parse(route.uri).ok(),
-            None => message.request().and_then(|request| Uri::parse(request.uri).ok()),
+            None => message.request_uri().ok(),
         };
         let literal = uri.and_then(|uri| {
             let transport = transport_of(&uri)?;

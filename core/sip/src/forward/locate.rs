@@ -272,8 +272,8 @@ impl Border {
     fn next_hop_uri(&mut self, context: &RequestContext) -> Vec<u8> {
         let mut index = std::mem::take(&mut self.stored_index);
         let route = parse::parse_kept(&context.request, &mut index).ok().and_then(|message| {
-            let own = self.own_routes(&message).count;
-            let route = NameAddr::parse(message.values(HeaderId::Route).nth(own)?.value).ok()?;
+            let route = message.values(HeaderId::Route).nth(context.own_routes)?;
+            let route = NameAddr::parse(route.value).ok()?;
             Some(route.uri.to_vec())
         });
         self.stored_index = index;

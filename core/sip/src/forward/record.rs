@@ -2,10 +2,11 @@
 
 use crate::border::{Border, Scope};
 use crate::event::{Attempt, CallRecord, Event, Outcome, RecordKind};
-use crate::message::{HeaderId, Message, Method, NameAddr};
-use crate::parse;
+use crate::message::{HeaderId, Message, Method, NameAddr, Span};
 use crate::reason::Reason;
 use crate::snapshot::{PeerIndex, Snapshot};
+
+use smallvec::SmallVec;
 
 use super::{RequestContext, Tried};
 
@@ -30,64 +31,84 @@ impl Border {
             self.peer_shard_of(context).attempt(context.direction(), outcome);
         }
         if record_kind(context.method()).is_some() {
-            let record = self.make_record(context, status, reason, outcome, scope);
+            let record = make_record(context, status, reason, outcome, scope);
             scope.out.events.push(Event::CallFinished(Box::new(record)));
         }
     }
+}
 
-    /// Puts the record together from the stored request and what was learned on the way.
-    pub(super) fn make_record(
-        &mut self,
-        context: &RequestContext,
-        status: u16,
-        reason: Option<Reason>,
-        outcome: Outcome,
-        scope: &Scope<'_>,
-    ) -> CallRecord {
-        let snapshot = &context.generation.snapshot;
-        let name = |peer: PeerIndex| snapshot.peer(peer).id.clone();
-        let mut record = CallRecord {
-            record: record_kind(context.method()).unwrap_or(RecordKind::Event),
-            method: context.method().as_str().to_owned(),
-            call_id: String::new(),
-            icid: context.facts.icid.clone(),
-            orig_ioi: context.facts.orig_ioi.clone(),
-            term_ioi: context.facts.term_ioi.clone(),
-            session_id: None,
-            peer_in: name(context.upstream),
-            peer_out: context.facts.peer_out.map(name),
-            direction: context.direction().name(),
-            calling: Vec::new(),
-            from: String::new(),
-            called: text(super::context::received_uri(&context.request)),
-            request_uri_out: context.facts.request_uri_out.clone(),
-            number: context.decision.number.map(|number| number.to_string()),
-            enum_class: context.decision.answer.as_ref().map(|answer| answer.class.clone()),
-            route: context.rule().map(str::to_owned),
-            outcome,
-            status,
-            reason: reason.map(Reason::id),
-            source: reason.map(|reason| reason.entry().source),
-            attempts: context.facts.attempts.iter().map(|tried| attempt(tried, snapshot)).collect(),
-            start_ms: context.arrival.unix_ms,
-            ring_ms: context.facts.ring_ms,
-            answer_ms: None,
-            end_ms: scope.now.unix_ms,
-            released_by: None,
-            release_reason: context
-                .cancelled
-                .as_ref()
-                .and_then(|cancelled| cancelled.header.as_deref())
-                .map(text),
-            generation: snapshot.generation,
-        };
-        let is_trusted = snapshot.agreement(context.upstream).trusted;
-        let mut index = std::mem::take(&mut self.stored_index);
-        if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
-            add_headers(&mut record, &message, is_trusted);
+/// Puts the record together from the stored request and what was learned on the way.
+pub(super) fn make_record(
+    context: &RequestContext,
+    status: u16,
+    reason: Option<Reason>,
+    outcome: Outcome,
+    scope: &Scope<'_>,
+) -> CallRecord {
+    let snapshot = &context.generation.snapshot;
+    let name = |peer: PeerIndex| snapshot.peer(peer).id.clone();
+    let mut record = CallRecord {
+        record: record_kind(context.method()).unwrap_or(RecordKind::Event),
+        method: context.method().as_str().to_owned(),
+        call_id: text(context.named.call_id.of(&context.request)),
+        icid: context.facts.icid.clone(),
+        orig_ioi: context.facts.orig_ioi.clone(),
+        term_ioi: context.facts.term_ioi.clone(),
+        session_id: context.named.session_id.map(|span| text(span.of(&context.request))),
+        peer_in: name(context.upstream),
+        peer_out: context.facts.peer_out.map(name),
+        direction: context.direction().name(),
+        calling: Vec::new(),
+        from: text(context.named.from.of(&context.request)),
+        called: text(super::context::received_uri(&context.request)),
+        request_uri_out: context.facts.request_uri_out.clone(),
+        number: context.decision.number.map(|number| number.to_string()),
+        enum_class: context.decision.answer.as_ref().map(|answer| answer.class.clone()),
+        route: context.rule().map(str::to_owned),
+        outcome,
+        status,
+        reason: reason.map(Reason::id),
+        source: reason.map(|reason| reason.entry().source),
+        attempts: context.facts.attempts.iter().map(|tried| attempt(tried, snapshot)).collect(),
+        start_ms: context.arrival.unix_ms,
+        ring_ms: context.facts.ring_ms,
+        answer_ms: None,
+        end_ms: scope.now.unix_ms,
+        released_by: None,
+        release_reason: context
+            .cancelled
+            .as_ref()
+            .and_then(|cancelled| cancelled.header.as_deref())
+            .map(text),
+        generation: snapshot.generation,
+    };
+    if snapshot.agreement(context.upstream).trusted {
+        let identities = context.named.identities.iter();
+        let identities = identities.filter_map(|value| NameAddr::parse(value.of(&context.request)).ok());
+        record.calling = identities.map(|identity| text(identity.uri)).collect();
+    }
+    record
+}
+
+/// Where in the stored request the names stand that its record has.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    call_id: Span,
+    from: Span,
+    session_id: Option<Span>,
+    /// The values of P-Asserted-Identity.
+    identities: SmallVec<[Span; 2]>,
+}
+
+impl Named {
+    pub(super) fn find(message: &Message<'_>) -> Self {
+        let identities = message.values(HeaderId::PAssertedIdentity);
+        Self {
+            call_id: message.span_of(message.call_id().unwrap_or_default()),
+            from: message.span_of(message.from().map(|from| from.uri).unwrap_or_default()),
+            session_id: message.first(HeaderId::SessionId).map(|header| message.span_of(header.value)),
+            identities: identities.map(|value| message.span_of(value.value)).collect(),
         }
-        self.stored_index = index;
-        record
     }
 }
 
@@ -98,19 +119,6 @@ fn attempt(tried: &Tried, snapshot: &Snapshot) -> Attempt {
         status: tried.status,
         phrase: tried.phrase.as_deref().map(str::to_owned),
         reason: tried.reason.map(Reason::id),
-    }
-}
-
-fn add_headers(record: &mut CallRecord, message: &Message<'_>, is_trusted: bool) {
-    record.call_id = message.call_id().map(text).unwrap_or_default();
-    record.from = message.from().map(|from| text(from.uri)).unwrap_or_default();
-    record.session_id = message.first(HeaderId::SessionId).map(|header| text(header.value));
-    if is_trusted {
-        record.calling = message
-            .values(HeaderId::PAssertedIdentity)
-            .filter_map(|value| NameAddr::parse(value.value).ok())
-            .map(|identity| text(identity.uri))
-            .collect();
     }
 }
 

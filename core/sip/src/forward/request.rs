@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::places::UpstreamPlace;
+use super::record::Named;
 use super::stream::transport_of;
 use super::{Arrival, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
@@ -63,11 +64,8 @@ impl Border {
         scope: &mut Scope<'_>,
         go_on: impl FnOnce(&mut Self, &Message<'_>, RequestLine<'_>, &mut Scope<'_>),
     ) -> bool {
-        let is_ours =
-            |uri: &[u8]| Uri::parse(uri).is_ok_and(|uri| uri.params.has(b"lr") && self.is_own_uri(&uri));
-        if message.first(HeaderId::Route).is_none()
-            || !message.request().is_some_and(|line| is_ours(line.uri))
-        {
+        let is_ours = |uri: Uri<'_>| uri.params.has(b"lr") && self.is_own_uri(&uri);
+        if message.first(HeaderId::Route).is_none() || !message.request_uri().is_ok_and(is_ours) {
             return false;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -178,7 +176,7 @@ impl Border {
                 message,
                 status,
                 phrase,
-                tag.as_bytes(),
+                &tag,
                 (source, std::time::Duration::ZERO),
                 headers,
                 arena,
@@ -327,6 +325,7 @@ impl Border {
             key,
             server,
             request: message.bytes().into(),
+            named: Named::find(message),
             arrival: Arrival {
                 flow: received.flow,
                 reply_to: self.reply_to(message, received.flow),
@@ -335,6 +334,7 @@ impl Border {
             },
             upstream,
             is_initial: is_initial(message),
+            own_routes: 0,
             dialog_route: None,
             decision: Decision::default(),
             branches: smallvec::SmallVec::new(),
@@ -377,10 +377,10 @@ impl Border {
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
         let routes = self.own_routes(message);
+        context.own_routes = routes.count;
         let generation = std::sync::Arc::clone(&context.generation);
         let agreement = generation.snapshot.agreement(context.upstream);
-        let is_for_us =
-            request.method == Method::Options && context.is_initial && self.is_for_us(request.uri);
+        let is_for_us = request.method == Method::Options && context.is_initial && self.is_for_us(message);
         screen::check(&Screened { message, request, agreement, has_orig: routes.has_orig, is_for_us })?;
         let passages = self.passages(message, request);
         if passages.is_loop {
@@ -416,8 +416,11 @@ impl Border {
 
     /// How often the request passed here before, and whether as it is now (RFC 5393 §4.2.2).
     fn passages(&self, message: &Message<'_>, request: RequestLine<'_>) -> Passages {
-        let mut hash = None;
         let mut passages = Passages::default();
+        if !message.all(HeaderId::Via).any(|header| BranchId::may_be_in(header.value)) {
+            return passages;
+        }
+        let mut hash = None;
         for value in message.values(HeaderId::Via) {
             let branch = crate::message::Via::parse(value.value).ok().and_then(|via| via.branch());
             let Some(ours) = branch.and_then(|branch| BranchId::read(&self.hasher, branch)) else { continue };
@@ -490,8 +493,8 @@ impl Border {
             || snapshot.listeners.iter().any(|listener| listener.advertised == Some(address))
     }
 
-    fn is_for_us(&self, request_uri: &[u8]) -> bool {
-        Uri::parse(request_uri).is_ok_and(|uri| uri.user.is_none() && self.is_own_uri(&uri))
+    fn is_for_us(&self, message: &Message<'_>) -> bool {
+        message.request_uri().is_ok_and(|uri| uri.user.is_none() && self.is_own_uri(&uri))
     }
 }
 

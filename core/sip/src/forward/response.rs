@@ -93,7 +93,7 @@ impl Border {
             self.on_branch_answered(context, number, message, status, scope);
         }
         if effect == ClientEffect::Pass && context.is_invite() {
-            self.shorten_sent(context, number, status);
+            Self::shorten_sent(context, number, status);
         }
         match effect {
             ClientEffect::Pass if status < 200 => {
@@ -120,20 +120,13 @@ impl Border {
 
     /// An INVITE that was answered is not sent again (RFC 3261 §17.1.1.2): it may ring for minutes, so what its ACK and
     /// CANCEL need is kept and the rest is not.
-    fn shorten_sent(&mut self, context: &mut RequestContext, number: u8, status: u16) {
+    fn shorten_sent(context: &mut RequestContext, number: u8, status: u16) {
         let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
         if status >= 200 {
             branch.sent = Box::default();
-        } else if !std::mem::replace(&mut branch.is_outline, true) {
-            let mut index = std::mem::take(&mut self.stored_index);
-            if let Ok(sent) = parse::parse_kept(&branch.sent, &mut index) {
-                let mut outline = std::mem::take(&mut self.buffer);
-                outline.clear();
-                rewrite::write_outline(&sent, &mut outline);
-                branch.sent = outline.as_slice().into();
-                self.buffer = outline;
-            }
-            self.stored_index = index;
+            branch.outline = Box::default();
+        } else if !branch.outline.is_empty() {
+            branch.sent = std::mem::take(&mut branch.outline);
         }
     }
 

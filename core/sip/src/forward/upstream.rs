@@ -114,14 +114,16 @@ impl Border {
         let mut out = std::mem::take(&mut context.last_sent);
         out.clear();
         let from = (context.arrival.flow.remote, scope.now.time.since(context.arrival.time));
+        let mut write = |border: &Self, message: &Message<'_>| {
+            let tag = if status > 100 { border.to_tag(message) } else { [0; 16] };
+            rewrite::write_response(message, status, phrase, &tag, from, headers, &mut out);
+        };
         if let Some(message) = message {
-            let tag = self.to_tag(message);
-            rewrite::write_response(message, status, phrase, tag.as_bytes(), from, headers, &mut out);
+            write(self, message);
         } else {
             let mut index = std::mem::take(&mut self.stored_index);
             if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
-                let tag = self.to_tag(&message);
-                rewrite::write_response(&message, status, phrase, tag.as_bytes(), from, headers, &mut out);
+                write(self, &message);
             }
             self.stored_index = index;
         }
@@ -135,10 +137,11 @@ impl Border {
     }
 
     /// The To tag of our own answers: the same for the same request, so that a stateless answer can be repeated.
-    pub(crate) fn to_tag(&self, message: &Message<'_>) -> String {
+    pub(crate) fn to_tag(&self, message: &Message<'_>) -> [u8; 16] {
         let via = message.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
         let call_id = message.call_id().unwrap_or_default();
-        crate::border::hex(&self.hasher.hash128(&[b"to-tag", via, call_id]).to_be_bytes()[..8])
+        let hash = self.hasher.hash128(&[b"to-tag", via, call_id]);
+        crate::border::hex_digits((hash >> 64) as u64)
     }
 
     /// INVARIANT: says yes once per server transaction for a final response (and for each 2xx to an INVITE).

@@ -3,14 +3,13 @@
 //! The index owns no text. It is a scratch value of the worker: cleared and filled for each message, it allocates nothing
 //! once it has grown to the longest header list seen (and that list is bounded by `limits.headers_max`).
 
-use super::{HeaderId, Message};
+use std::cell::Cell;
+
+use super::{HeaderId, Message, UriKind};
 use crate::parse::Fault;
 
 /// Room for this many headers is taken at once; the default limit is 200.
 const CAPACITY: usize = 256;
-
-/// No header of that name.
-pub(crate) const ABSENT: u16 = u16::MAX;
 
 /// One header: its lines, and where its name and value stand in them.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +30,72 @@ pub(crate) enum StartEntry {
     Response { code: u16, phrase_start: u32, phrase_end: u32 },
 }
 
+/// A part of the message, as offsets into it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// The part, of the message that it was made for.
+    #[inline]
+    pub(crate) fn of(self, message: &[u8]) -> &[u8] {
+        message.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// Where the parts of the first Via stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ViaEntry {
+    pub(crate) transport: Span,
+    pub(crate) host: Span,
+    pub(crate) port: Option<u16>,
+    pub(crate) params: Span,
+    pub(crate) branch: Option<Span>,
+}
+
+/// Where the parts of From or To stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddressEntry {
+    pub(crate) display: Span,
+    pub(crate) uri: Span,
+    pub(crate) params: Span,
+    pub(crate) bracketed: bool,
+    pub(crate) tag: Option<Span>,
+}
+
+/// Where the parts of the Request-URI stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UriEntry {
+    pub(crate) kind: UriKind,
+    pub(crate) scheme: Span,
+    pub(crate) user: Option<Span>,
+    pub(crate) password: Option<Span>,
+    pub(crate) host: Span,
+    pub(crate) port: Option<u16>,
+    pub(crate) params: Span,
+    pub(crate) headers: Option<Span>,
+    pub(crate) opaque: Span,
+}
+
+/// What every stage asks for, once somebody read it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Typed {
+    pub(crate) request_uri: Cell<Option<UriEntry>>,
+    pub(crate) via: Cell<Option<ViaEntry>>,
+    pub(crate) from: Cell<Option<AddressEntry>>,
+    pub(crate) to: Cell<Option<AddressEntry>>,
+}
+
 /// Where everything is in one message. Reuse it for the next one.
 #[derive(Clone, Debug)]
 pub struct HeaderIndex {
     pub(crate) entries: Vec<HeaderEntry>,
+    /// Where the first header of an id stands; counts only for those that are `present`.
     first: [u16; HeaderId::COUNT],
+    /// The ids that occur.
+    pub(crate) present: u128,
     /// The ids that occur more than once.
     pub(crate) repeated: u128,
     /// Offset of the message in the datagram: leading line ends are not part of it (RFC 3261 §7.5).
@@ -50,13 +110,15 @@ pub struct HeaderIndex {
     pub(crate) fault: Option<Fault>,
     /// Content-Length is greater than what has come.
     pub(crate) truncated: bool,
+    pub(crate) typed: Typed,
 }
 
 impl Default for HeaderIndex {
     fn default() -> Self {
         Self {
             entries: Vec::with_capacity(CAPACITY),
-            first: [ABSENT; HeaderId::COUNT],
+            first: [0; HeaderId::COUNT],
+            present: 0,
             repeated: 0,
             origin: 0,
             length: 0,
@@ -66,6 +128,7 @@ impl Default for HeaderIndex {
             body_start: 0,
             fault: None,
             truncated: false,
+            typed: Typed::default(),
         }
     }
 }
@@ -74,30 +137,34 @@ impl HeaderIndex {
     /// Forgets the last message, keeps the room.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
-        self.first = [ABSENT; HeaderId::COUNT];
+        self.present = 0;
         self.repeated = 0;
         self.fault = None;
         self.truncated = false;
         self.length = 0;
+        self.typed = Typed::default();
     }
 
     /// Appends one header.
     #[inline]
     pub(crate) fn push(&mut self, entry: HeaderEntry) {
-        if let Some(first) = self.first.get_mut(entry.id.at()) {
-            if *first == ABSENT {
-                *first = self.entries.len() as u16;
-            } else {
-                self.repeated |= entry.id.bit();
-            }
+        let bit = entry.id.bit();
+        if self.present & bit != 0 {
+            self.repeated |= bit;
+        } else if let Some(first) = self.first.get_mut(entry.id.at()) {
+            *first = self.entries.len() as u16;
         }
+        self.present |= bit;
         self.entries.push(entry);
     }
 
     /// Returns the position of the first header with this id.
     #[inline]
     pub(crate) fn first(&self, id: HeaderId) -> Option<usize> {
-        self.first.get(id.at()).copied().filter(|at| *at != ABSENT).map(usize::from)
+        if self.present & id.bit() == 0 {
+            return None;
+        }
+        self.first.get(id.at()).copied().map(usize::from)
     }
 
     /// Notes what is wrong; the earliest finding stays.

@@ -16,12 +16,14 @@ pub mod uri;
 pub mod values;
 pub mod via;
 
+use std::cell::Cell;
 use std::ops::Range;
 
 pub use cseq::CSeq;
 pub use header_id::HeaderId;
 pub use index::HeaderIndex;
-pub(crate) use index::{HeaderEntry, StartEntry};
+use index::{AddressEntry, UriEntry, ViaEntry};
+pub(crate) use index::{HeaderEntry, Span, StartEntry};
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::{Param, Params, ParamsIter};
@@ -139,6 +141,26 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Reads the Request-URI; a response has none.
+    pub fn request_uri(&self) -> Result<Uri<'a>, SyntaxError> {
+        if let Some(read) = self.index.typed.request_uri.get() {
+            return Ok(self.uri_at(&read));
+        }
+        let uri = Uri::parse(self.request().map_or(&[], |line| line.uri))?;
+        self.index.typed.request_uri.set(Some(UriEntry {
+            kind: uri.kind,
+            scheme: self.span_of(uri.scheme),
+            user: uri.user.map(|part| self.span_of(part)),
+            password: uri.password.map(|part| self.span_of(part)),
+            host: self.span_of(uri.host),
+            port: uri.port,
+            params: self.span_of(uri.params.0),
+            headers: uri.headers.map(|part| self.span_of(part)),
+            opaque: self.span_of(uri.opaque),
+        }));
+        Ok(uri)
+    }
+
     /// Returns the first line of a response.
     pub fn status(&self) -> Option<StatusLine<'a>> {
         match self.start_line() {
@@ -215,9 +237,20 @@ impl<'a> Message<'a> {
 
     /// Reads the first Via.
     pub fn top_via(&self) -> Result<Via<'a>, HeaderError> {
+        if let Some(read) = self.index.typed.via.get() {
+            return Ok(self.via_at(&read));
+        }
         let header = self.need(HeaderId::Via)?;
         let value = elements(header.value).next().unwrap_or_default();
-        Via::parse(value).map_err(malformed(HeaderId::Via))
+        let via = Via::parse(value).map_err(malformed(HeaderId::Via))?;
+        self.index.typed.via.set(Some(ViaEntry {
+            transport: self.span_of(via.transport),
+            host: self.span_of(via.host),
+            port: via.port,
+            params: self.span_of(via.params.0),
+            branch: via.branch.map(|branch| self.span_of(branch)),
+        }));
+        Ok(via)
     }
 
     /// Reads `CSeq`.
@@ -227,12 +260,12 @@ impl<'a> Message<'a> {
 
     /// Reads From.
     pub fn from(&self) -> Result<NameAddr<'a>, HeaderError> {
-        NameAddr::parse(self.need(HeaderId::From)?.value).map_err(malformed(HeaderId::From))
+        self.address(HeaderId::From, &self.index.typed.from)
     }
 
     /// Reads To.
     pub fn to(&self) -> Result<NameAddr<'a>, HeaderError> {
-        NameAddr::parse(self.need(HeaderId::To)?.value).map_err(malformed(HeaderId::To))
+        self.address(HeaderId::To, &self.index.typed.to)
     }
 
     /// Reads Call-ID: one word, case-sensitive (§20.8).
@@ -269,6 +302,66 @@ impl<'a> Message<'a> {
     /// What the index noted.
     pub(crate) const fn index(&self) -> &'a HeaderIndex {
         self.index
+    }
+
+    fn address(&self, id: HeaderId, read: &Cell<Option<AddressEntry>>) -> Result<NameAddr<'a>, HeaderError> {
+        if let Some(read) = read.get() {
+            return Ok(self.address_at(&read));
+        }
+        let address = NameAddr::parse(self.need(id)?.value).map_err(malformed(id))?;
+        read.set(Some(AddressEntry {
+            display: self.span_of(address.display),
+            uri: self.span_of(address.uri),
+            params: self.span_of(address.params.0),
+            bracketed: address.bracketed,
+            tag: address.tag.map(|tag| self.span_of(tag)),
+        }));
+        Ok(address)
+    }
+
+    fn uri_at(&self, read: &UriEntry) -> Uri<'a> {
+        Uri {
+            kind: read.kind,
+            scheme: self.part(read.scheme),
+            user: read.user.map(|part| self.part(part)),
+            password: read.password.map(|part| self.part(part)),
+            host: self.part(read.host),
+            port: read.port,
+            params: Params(self.part(read.params)),
+            headers: read.headers.map(|part| self.part(part)),
+            opaque: self.part(read.opaque),
+        }
+    }
+
+    fn via_at(&self, read: &ViaEntry) -> Via<'a> {
+        Via {
+            transport: self.part(read.transport),
+            host: self.part(read.host),
+            port: read.port,
+            params: Params(self.part(read.params)),
+            branch: read.branch.map(|branch| self.part(branch)),
+        }
+    }
+
+    fn address_at(&self, read: &AddressEntry) -> NameAddr<'a> {
+        NameAddr {
+            display: self.part(read.display),
+            uri: self.part(read.uri),
+            params: Params(self.part(read.params)),
+            bracketed: read.bracketed,
+            tag: read.tag.map(|tag| self.part(tag)),
+        }
+    }
+
+    /// Where *part*, a piece of the message, stands in it. An empty one may stand anywhere.
+    pub(crate) fn span_of(&self, part: &[u8]) -> Span {
+        let start = part.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr()) as u32;
+        Span { start, end: start.saturating_add(part.len() as u32) }
+    }
+
+    #[inline]
+    fn part(&self, span: Span) -> &'a [u8] {
+        span.of(self.bytes)
     }
 
     fn need(&self, id: HeaderId) -> Result<Header<'a>, HeaderError> {

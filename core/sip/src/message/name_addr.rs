@@ -14,13 +14,14 @@ pub struct NameAddr<'a> {
     pub params: Params<'a>,
     /// The URI stood in angle brackets.
     pub bracketed: bool,
+    pub(super) tag: Option<&'a [u8]>,
 }
 
 impl<'a> NameAddr<'a> {
     /// Reads one element of a header value.
     pub fn parse(value: &'a [u8]) -> Result<Self, SyntaxError> {
         let value = scan::trim(value);
-        let address = if value.first() == Some(&b'"') {
+        let mut address = if value.first() == Some(&b'"') {
             let end =
                 scan::quoted_length(value).ok_or(SyntaxError("the quotes of a display name do not close"))?;
             let (display, rest) = value.split_at(end);
@@ -40,7 +41,7 @@ impl<'a> NameAddr<'a> {
             Self::parse_bracketed(display, rest)?
         } else {
             let (uri, params) = scan::split_where(value, |byte| byte == b';');
-            Self { display: &[], uri: scan::trim(uri), params: Params(params), bracketed: false }
+            Self { display: &[], uri: scan::trim(uri), params: Params(params), bracketed: false, tag: None }
         };
         if address.uri.is_empty() {
             return Err(SyntaxError("an address has no URI"));
@@ -54,7 +55,7 @@ impl<'a> NameAddr<'a> {
         if address.uri.iter().any(ends) {
             return Err(SyntaxError("the URI of an address holds a blank or a separator"));
         }
-        address.params.check(b"tag")?;
+        address.tag = address.params.check(b"tag")?;
         Ok(address)
     }
 
@@ -63,14 +64,16 @@ impl<'a> NameAddr<'a> {
         let uri = scan::trim(rest.get(1..end).unwrap_or_default());
         let params = scan::trim_start(rest.get(end.saturating_add(1)..).unwrap_or_default());
         match params.first() {
-            None | Some(b';') => Ok(Self { display, uri, params: Params(params), bracketed: true }),
+            None | Some(b';') => {
+                Ok(Self { display, uri, params: Params(params), bracketed: true, tag: None })
+            }
             Some(_) => Err(SyntaxError("something other than a parameter follows an address")),
         }
     }
 
     /// Returns the tag of From or To (§19.3).
-    pub fn tag(&self) -> Option<&'a [u8]> {
-        self.params.value(b"tag")
+    pub const fn tag(&self) -> Option<&'a [u8]> {
+        self.tag
     }
 }
 

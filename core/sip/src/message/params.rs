@@ -50,31 +50,54 @@ impl<'a> Params<'a> {
     }
 
     /// Looks at the form: each has a name that is a token, quotes close, and `once` stands at most once and not empty.
+    /// Returns the value of `once`.
     ///
     /// Values of other parameters are not judged: what we do not know passes.
-    pub(crate) fn check(&self, once: &[u8]) -> Result<(), SyntaxError> {
-        let mut seen = false;
-        for param in self {
-            if !scan::is_token(param.name) {
-                return Err(SyntaxError("a parameter has no valid name"));
-            }
-            if let Some([b'"', ..]) = param.value.filter(|_| !param.quoted) {
-                return Err(SyntaxError(
-                    "a quoted parameter value is not closed or goes on behind its quote",
-                ));
-            }
-            if param.name.eq_ignore_ascii_case(once) {
-                if seen {
+    pub(crate) fn check(&self, once: &[u8]) -> Result<Option<&'a [u8]>, SyntaxError> {
+        let mut found = None;
+        let mut rest = self.0;
+        while let [_semicolon, behind @ ..] = rest {
+            let (name, behind) =
+                scan::split_where(scan::trim_start(behind), |byte| !scan::is_token_byte(byte));
+            let behind = scan::trim_start(behind);
+            let mut value = None;
+            rest = match behind {
+                [] | [b';', ..] if !name.is_empty() => behind,
+                [b'=', behind @ ..] if !name.is_empty() => {
+                    let (read, behind) = split_value(scan::trim_start(behind))?;
+                    value = Some(read);
+                    behind
+                }
+                _ => return Err(SyntaxError("a parameter has no valid name")),
+            };
+            if name.eq_ignore_ascii_case(once) {
+                if found.is_some() {
                     return Err(SyntaxError("a parameter that may stand once is repeated"));
                 }
-                if param.value.is_none_or(<[u8]>::is_empty) {
+                found = value.filter(|value| !value.is_empty());
+                if found.is_none() {
                     return Err(SyntaxError("a tag or branch is empty"));
                 }
-                seen = true;
             }
         }
-        Ok(())
+        Ok(found)
     }
+}
+
+/// Splits behind the value at the front; that of a quoted string is what stands between the quotes.
+fn split_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
+    const NOT_CLOSED: SyntaxError =
+        SyntaxError("a quoted parameter value is not closed or goes on behind its quote");
+    let [b'"', inner @ ..] = bytes else {
+        let (value, behind) = bytes.split_at(bounds(bytes).1);
+        return Ok((scan::trim(value), behind));
+    };
+    let (quoted, behind) = bytes.split_at(scan::quoted_length(bytes).ok_or(NOT_CLOSED)?);
+    let behind = scan::trim_start(behind);
+    if !matches!(behind, [] | [b';', ..]) {
+        return Err(NOT_CLOSED);
+    }
+    Ok((inner.get(..quoted.len().saturating_sub(2)).unwrap_or_default(), behind))
 }
 
 impl<'a> IntoIterator for Params<'a> {
@@ -122,20 +145,30 @@ impl<'a> Iterator for ParamsIter<'a> {
     }
 }
 
-/// Finds the first `=` of the parameter at the front, and where the parameter ends.
+/// Finds the first `=` of the parameter at the front, and where the parameter ends; neither counts inside quotes, and an
+/// open quote reaches to the end.
 fn bounds(rest: &[u8]) -> (Option<usize>, usize) {
-    let (mut quoted, mut escaped, mut equals) = (false, false, None);
-    for (at, &byte) in rest.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = quoted,
-            b'"' => quoted = !quoted,
-            b';' if !quoted => return (equals, at),
-            b'=' if !quoted && equals.is_none() => equals = Some(at),
-            _ => {}
-        }
+    let mut equals = None;
+    let mut from = 0_usize;
+    loop {
+        let tail = rest.get(from..).unwrap_or_default();
+        let Some(found) = tail.iter().position(|byte| matches!(byte, b';' | b'=' | b'"')) else {
+            return (equals, rest.len());
+        };
+        let at = from.saturating_add(found);
+        let step = match rest.get(at) {
+            Some(b';') => return (equals, at),
+            Some(b'"') => match scan::quoted_length(rest.get(at..).unwrap_or_default()) {
+                Some(length) => length,
+                None => return (equals, rest.len()),
+            },
+            _ => {
+                equals = equals.or(Some(at));
+                1
+            }
+        };
+        from = at.saturating_add(step);
     }
-    (equals, rest.len())
 }
 
 #[cfg(test)]
@@ -158,7 +191,8 @@ mod tests {
         );
         assert_eq!(params.value(b"b"), Some(&b"x;\\\"y"[..]));
         assert!(params.has(b"LR") && !params.has(b"l"));
-        assert_eq!(params.check(b"tag"), Ok(()));
+        assert_eq!(params.check(b"tag"), Ok(None));
+        assert_eq!(params.check(b"b"), Ok(Some(&b"x;\\\"y"[..])));
     }
 
     #[test]
@@ -178,6 +212,11 @@ mod tests {
         ] {
             assert!(Params(bytes).check(b"tag").is_err(), "{bytes:?}");
         }
-        assert!(Params(b"").check(b"tag").is_ok());
+        assert_eq!(Params(b"").check(b"tag"), Ok(None));
+        assert_eq!(
+            Params(b";x=a\"b;c\"d;Tag = 1 ;e=x\"").check(b"tag"),
+            Ok(Some(&b"1"[..])),
+            "only a tag is judged"
+        );
     }
 }

@@ -95,14 +95,19 @@ impl<'a> Uri<'a> {
             self.user = Some(user);
             self.password = password.get(1..);
         }
-        let (address, rest) = scan::split_where(rest, |byte| matches!(byte, b';' | b'?'));
-        let (params, headers) = scan::split_where(rest, |byte| byte == b'?');
-        if memchr::memchr(b'@', address).or_else(|| memchr::memchr(b'@', params)).is_some() {
+        // The host ends the address, and a port its host: what stands behind begins with one of three.
+        let (host, behind) = split_host(rest)?;
+        let (port, behind) = scan::split_where(behind, |byte| matches!(byte, b';' | b'?'));
+        let (params, headers) = match memchr::memchr(b'?', behind) {
+            Some(at) => behind.split_at(at),
+            None => (behind, &[][..]),
+        };
+        let before_headers = rest.get(..rest.len().saturating_sub(headers.len())).unwrap_or_default();
+        if self.user.is_some() && memchr::memchr(b'@', before_headers).is_some() {
             return Err(SyntaxError("a URI has more than one @"));
         }
-        let (host, behind) = split_host(address)?;
         self.host = host;
-        self.port = match behind {
+        self.port = match port {
             [] => None,
             [b':', digits @ ..] => {
                 Some(parse_port(digits).ok_or(SyntaxError("the port is not a number up to 65535"))?)

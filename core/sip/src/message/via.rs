@@ -17,6 +17,7 @@ pub struct Via<'a> {
     pub port: Option<u16>,
     /// The parameters.
     pub params: Params<'a>,
+    pub(super) branch: Option<&'a [u8]>,
 }
 
 impl<'a> Via<'a> {
@@ -45,13 +46,13 @@ impl<'a> Via<'a> {
             return Err(SyntaxError("something other than a parameter follows the host of Via"));
         }
         let params = Params(scan::trim(rest));
-        params.check(b"branch")?;
-        Ok(Self { transport, host, port, params })
+        let branch = params.check(b"branch")?;
+        Ok(Self { transport, host, port, params, branch })
     }
 
     /// Returns the branch.
-    pub fn branch(&self) -> Option<&'a [u8]> {
-        self.params.value(b"branch")
+    pub const fn branch(&self) -> Option<&'a [u8]> {
+        self.branch
     }
 
     /// Returns the `received` parameter as written; its IPv6 form may have brackets or not (RFC 5118 §4.5).

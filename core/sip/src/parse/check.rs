@@ -114,7 +114,7 @@ fn check_request(
         let problem = "the Request-URI is longer than limits.uri_bytes_max";
         return Err(Fault { reason: Reason::TooLarge, ..malformed(uri_at, problem) });
     }
-    let uri = Uri::parse(request.uri).map_err(|SyntaxError(problem)| malformed(uri_at, problem))?;
+    let uri = message.request_uri().map_err(|SyntaxError(problem)| malformed(uri_at, problem))?;
     if uri.headers.is_some() {
         // §19.1.1 table 1: not allowed in a Request-URI; taking them for headers would let the sender forge any.
         return Err(malformed(uri_at, "the Request-URI carries headers"));

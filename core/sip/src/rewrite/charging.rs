@@ -145,10 +145,7 @@ fn take_usable<F>(
     read: impl Fn(&ChargingVector<'_>) -> F,
 ) -> Option<F> {
     let mut facts = None;
-    let removed = draft.retain(|header| {
-        if header.id != HeaderId::PChargingVector {
-            return true;
-        }
+    let removed = draft.retain(HeaderId::PChargingVector.bit(), |header| {
         let is_wanted = trusted_source && facts.is_none();
         let vector = is_wanted.then(|| ChargingVector::parse(header.value)).flatten();
         facts = facts.take().or_else(|| vector.as_ref().map(&read));

@@ -95,6 +95,9 @@ pub struct Draft<'a> {
     message: Message<'a>,
     scratch: &'a mut DraftScratch,
     start_line: Line,
+    /// The ids that a line has or once had, and those that more than one had: what is not there need not be looked for.
+    present: u128,
+    repeated: u128,
     /// Where the Request-URI stands in the text written, once it was set.
     request_uri: Option<(u32, u32)>,
 }
@@ -109,7 +112,8 @@ impl<'a> Draft<'a> {
         );
         let range = message.start_line_range();
         let start_line = Line::raw(range.start as u32, range.end as u32, Origin::Received);
-        Self { message, scratch, start_line, request_uri: None }
+        let (present, repeated) = (message.index().present, message.index().repeated);
+        Self { message, scratch, start_line, present, repeated, request_uri: None }
     }
 
     /// Returns the message as it was received.
@@ -175,8 +179,17 @@ impl<'a> Draft<'a> {
     /// Walks over the headers of that name in their order.
     pub fn all<'n>(&self, name: impl Into<HeaderName<'n>>) -> impl Iterator<Item = DraftHeader<'_>> {
         let name = name.into();
-        let lines = self.scratch.lines.iter().enumerate();
-        lines.filter(move |(_, line)| self.has_name(line, name)).map(|(at, line)| self.view(at, line))
+        let lines = if self.has_any(name.id.bit()) { self.scratch.lines.as_slice() } else { &[] };
+        lines
+            .iter()
+            .enumerate()
+            .filter(move |(_, line)| self.has_name(line, name))
+            .map(|(at, line)| self.view(at, line))
+    }
+
+    /// May there be a header of one of these ids? `false` is sure.
+    pub(super) const fn has_any(&self, ids: u128) -> bool {
+        self.present & ids != 0
     }
 
     /// Walks over the headers of a name given as text.
@@ -221,11 +234,9 @@ impl<'a> Draft<'a> {
         if !self.replace_value(first, value) {
             return false;
         }
-        let mut at = 0;
-        self.retain(|header| {
-            at += 1;
-            at - 1 <= first || !name.matches(header.id, header.name)
-        });
+        if self.repeated & name.id.bit() != 0 {
+            self.retain(name.id.bit(), |header| header.at <= first || !name.matches(header.id, header.name));
+        }
         true
     }
 
@@ -304,7 +315,7 @@ impl<'a> Draft<'a> {
     /// Removes every header of that name and returns how many there were.
     pub fn remove_all<'n>(&mut self, name: impl Into<HeaderName<'n>>) -> usize {
         let name = name.into();
-        self.retain(|header| !name.matches(header.id, header.name))
+        self.retain(name.id.bit(), |header| !name.matches(header.id, header.name))
     }
 
     /// Removes every header of a name given as text and returns how many there were.
@@ -312,14 +323,17 @@ impl<'a> Draft<'a> {
         self.remove_all(name)
     }
 
-    /// Removes the headers for which *keep* says `false`, in one pass, and returns how many there were.
-    pub fn retain(&mut self, mut keep: impl FnMut(&DraftHeader<'_>) -> bool) -> usize {
+    /// Removes those of the headers with one of the *ids* for which *keep* says `false`, in one pass, and returns how many
+    /// there were.
+    pub(super) fn retain(&mut self, ids: u128, mut keep: impl FnMut(&DraftHeader<'_>) -> bool) -> usize {
+        if !self.has_any(ids) {
+            return 0;
+        }
         let DraftScratch { lines, written, .. } = &mut *self.scratch;
         let (before, mut at) = (lines.len(), 0);
         lines.retain(|line| {
-            let header = view(self.message.bytes(), written, at, line);
             at += 1;
-            keep(&header)
+            line.text.id.bit() & ids == 0 || keep(&view(self.message.bytes(), written, at - 1, line))
         });
         before - lines.len()
     }
@@ -346,6 +360,13 @@ impl<'a> Draft<'a> {
         copy(&run);
     }
 
+    /// Appends the line of the header at a place to *out*, folds and line end included.
+    pub(super) fn copy_line(&self, at: usize, out: &mut Vec<u8>) {
+        if let Some(line) = self.scratch.lines.get(at) {
+            out.extend_from_slice(self.text(line, line.text.start, line.text.end));
+        }
+    }
+
     fn insert(&mut self, at: usize, name: HeaderName<'_>, value: &[u8]) -> bool {
         if !scan::is_token(name.text) || !is_header_value(value) {
             return false;
@@ -355,14 +376,22 @@ impl<'a> Draft<'a> {
         written.extend_from_slice(name.text);
         let line = finish_line(written, start, name.id, value);
         lines.insert(at.min(lines.len()), line);
+        self.repeated |= self.present & name.id.bit();
+        self.present |= name.id.bit();
         true
     }
 
     fn position(&self, name: HeaderName<'_>) -> Option<usize> {
+        if !self.has_any(name.id.bit()) {
+            return None;
+        }
         self.scratch.lines.iter().position(|line| self.has_name(line, name))
     }
 
     fn last(&self, name: HeaderName<'_>) -> Option<usize> {
+        if !self.has_any(name.id.bit()) {
+            return None;
+        }
         self.scratch.lines.iter().rposition(|line| self.has_name(line, name))
     }
 

@@ -22,7 +22,7 @@ pub(super) fn hide_private_entries(draft: &mut Draft<'_>) -> usize {
             && has_private_entry(header)
             && elements(header.value).all(|entry| entry.is_empty() || is_private(entry))
     };
-    let mut changed = draft.retain(|header| !only_private(header));
+    let mut changed = draft.retain(HeaderId::HistoryInfo.bit(), |header| !only_private(header));
     for at in 0..draft.header_count() {
         if draft.header_at(at).is_some_and(|header| has_private_entry(&header)) {
             changed += usize::from(draft.edit_value(at, |value, out| {

@@ -97,9 +97,20 @@ pub fn write_cancel(invite_sent: &Message<'_>, reason: Option<&[u8]>, out: &mut 
     write_request(Method::Cancel, invite_sent, invite_sent, reason, out);
 }
 
-/// Appends what of the INVITE that we sent its ACK and CANCEL are made of, as an INVITE: of the Vias only ours, no body.
-pub fn write_outline(invite_sent: &Message<'_>, out: &mut Vec<u8>) {
-    write_request(Method::Invite, invite_sent, invite_sent, None, out);
+/// Appends what of the INVITE that leaves its ACK and CANCEL are made of, as an INVITE: of the Vias only ours, no body.
+pub fn write_outline(invite: &Draft<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"INVITE ");
+    out.extend_from_slice(invite.request_uri());
+    out.extend_from_slice(b" SIP/2.0\r\n");
+    if let Some(via) = invite.first(HeaderId::Via) {
+        write_line(via.name, split_first(via.value).0, out);
+    }
+    for id in [HeaderId::Route, HeaderId::From, HeaderId::To, HeaderId::CallId, HeaderId::CSeq] {
+        for header in invite.all(id) {
+            invite.copy_line(header.at, out);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// One Via, ours; Route, From, Call-ID and the number of `CSeq` as in the INVITE; To as in *to_from*.
@@ -148,6 +159,7 @@ pub(super) fn copy(message: &Message<'_>, line: &std::ops::Range<usize>, out: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rewrite::DraftScratch;
     use crate::rewrite::testing::{INVITE, edited_headers, with_message};
 
     fn text(bytes: &[u8]) -> String {
@@ -247,7 +259,7 @@ To: <tel:+441632960083>;tag=callee\r\nCall-ID: y\r\nCSeq: 9 INVITE\r\n\r\n";
         };
         let mut outline = Vec::new();
         let whole = with_message(INVITE, |invite| {
-            write_outline(&invite, &mut outline);
+            write_outline(&Draft::new(invite, &mut DraftScratch::default()), &mut outline);
             made_of(&invite)
         });
         assert!(!text(&outline).contains("core.a.example"), "only our own Via is needed");

@@ -26,11 +26,7 @@ pub fn repair(draft: &mut Draft<'_>) -> bool {
         return false;
     }
     if values.is_empty() {
-        let mut here = 0;
-        draft.retain(|_| {
-            here += 1;
-            here - 1 != at
-        });
+        draft.retain(HeaderId::Route.bit(), |header| header.at != at);
     } else {
         draft.replace_value(at, &values.join(&b", "[..]));
     }

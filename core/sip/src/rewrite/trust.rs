@@ -104,6 +104,21 @@ const fn row_of() -> [u8; HeaderId::COUNT] {
     rows
 }
 
+/// The headers that have a row, and those that may not even cross where all trust each other.
+const ROW_IDS: u128 = ids(false);
+const NEVER_IDS: u128 = ids(true);
+
+const fn ids(never_only: bool) -> u128 {
+    let (mut ids, mut at) = (0, 0);
+    while at < TABLE.len() {
+        if TABLE[at].never_crosses || !never_only {
+            ids |= TABLE[at].header.bit();
+        }
+        at += 1;
+    }
+    ids
+}
+
 /// What the Privacy headers ask for (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1).
 #[derive(Clone, Copy, Debug, Default)]
 struct Privacy {
@@ -173,7 +188,9 @@ pub fn apply(
     let is_response = !draft.is_request();
     let crossing = Crossing { is_response, source_trusted, destination_trusted, crosses_networks, privacy };
     let mut has_history = false;
-    let removed = draft.retain(|header| {
+    // Most messages between networks that trust each other hold nothing of what never crosses.
+    let all_trusted = source_trusted && destination_trusted;
+    let removed = draft.retain(if all_trusted { NEVER_IDS } else { ROW_IDS }, |header| {
         let at = ROW_OF.get(header.id.at()).copied().unwrap_or(NO_ROW);
         let Some(row) = TABLE.get(usize::from(at)) else { return true };
         has_history |= header.id == HeaderId::HistoryInfo;

@@ -6,7 +6,7 @@ mod rejection;
 
 pub use rejection::Rejection;
 
-use crate::message::{HeaderId, Message, RequestLine, Uri, UriKind};
+use crate::message::{HeaderId, Message, RequestLine, UriKind};
 use crate::parse::scan;
 use crate::reason::Reason;
 use crate::rewrite;
@@ -48,7 +48,7 @@ pub fn check(screened: &Screened<'_>) -> Result<(), Rejection> {
 }
 
 fn uri_scheme(screened: &Screened<'_>) -> Result<(), Rejection> {
-    let uri = Uri::parse(screened.request.uri).map_err(|_| Rejection::new(Reason::Malformed))?;
+    let uri = screened.message.request_uri().map_err(|_| Rejection::new(Reason::Malformed))?;
     match uri.kind {
         UriKind::Other => Err(Rejection::new(Reason::UriScheme)),
         // SEC-31: headers in a Request-URI would become headers of the message at a careless next hop.
