@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::error::NetError;
 use crate::stream::{listen, set_dscp};
-use crate::system::{ask_for_buffers, enable_error_queue};
+use crate::system::enable_error_queue;
 
 /// A listener with its sockets, one a worker.
 #[derive(Debug)]
@@ -42,15 +42,6 @@ impl ListenerSocket {
             Self::Datagrams(socket) => set_dscp(&SockRef::from(socket), address, dscp),
             Self::Connections(socket) => set_dscp(&SockRef::from(socket), address, dscp),
         };
-    }
-
-    /// Asks the system to hold so much for it from now on; a connection's buffers are the system's own affair.
-    pub(crate) fn ask_for_buffers(&self, listener: &Listener) {
-        if let Self::Datagrams(socket) = self {
-            // Best effort: with small buffers the border works, it only drops sooner. `SocketWatch` tells what came of it.
-            let _ =
-                ask_for_buffers(socket.as_fd(), listener.receive_buffer_bytes, listener.send_buffer_bytes);
-        }
     }
 
     /// The socket, where datagrams wait in it.
@@ -89,7 +80,6 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, NetErro
         let mut sockets = Vec::with_capacity(workers);
         for _ in 0..workers {
             let socket = ListenerSocket::open(listener, address, workers > 1)?;
-            socket.ask_for_buffers(listener);
             address = socket.local_address()?;
             sockets.push(socket);
         }

@@ -1,4 +1,5 @@
-//! Looks after the sockets of datagram listeners while workers use them: what the kernel gave each, and what it dropped.
+//! Looks after the sockets of datagram listeners while workers use them: asks the kernel for their buffers, and tells what
+//! it gave and what it dropped.
 //!
 //! It holds the sockets a second time and asks the kernel when somebody scrapes, so no message pays for it.
 
@@ -13,7 +14,7 @@ use ibcf_sip::statistics::{Family, Kind};
 
 use crate::error::NetError;
 use crate::statistics::family;
-use crate::system::{SocketMemory, socket_memory};
+use crate::system::{SocketMemory, ask_for_buffers, socket_memory};
 
 /// The sockets of the datagram listeners.
 #[derive(Debug)]
@@ -46,20 +47,26 @@ impl SocketWatch {
             watched.push(WatchedSockets {
                 at,
                 listener: listener.id.clone(),
-                receive_bytes_asked: AtomicU32::new(listener.receive_buffer_bytes),
-                send_bytes_asked: AtomicU32::new(listener.send_buffer_bytes),
+                receive_bytes_asked: AtomicU32::default(),
+                send_bytes_asked: AtomicU32::default(),
                 sockets: again.map_err(NetError::system("cannot watch a socket"))?,
             });
         }
-        Ok(Self { sockets: Mutex::new(watched) })
+        let watch = Self { sockets: Mutex::new(watched) };
+        watch.apply(listeners);
+        Ok(watch)
     }
 
-    /// Takes note that the workers ask for what *listeners* say from now on.
+    /// Asks the system for what *listeners* say from now on; they are those that are bound.
     pub(crate) fn apply(&self, listeners: &[Listener]) {
         for watched in self.lock().iter() {
-            if let Some(listener) = listeners.get(watched.at) {
-                watched.receive_bytes_asked.store(listener.receive_buffer_bytes, Ordering::Relaxed);
-                watched.send_bytes_asked.store(listener.send_buffer_bytes, Ordering::Relaxed);
+            let Some(listener) = listeners.get(watched.at) else { continue };
+            let (receive_bytes, send_bytes) = (listener.receive_buffer_bytes, listener.send_buffer_bytes);
+            watched.receive_bytes_asked.store(receive_bytes, Ordering::Relaxed);
+            watched.send_bytes_asked.store(send_bytes, Ordering::Relaxed);
+            for socket in &watched.sockets {
+                // Best effort: with small buffers the border works, it only drops sooner. The metrics tell.
+                let _ = ask_for_buffers(socket.as_fd(), receive_bytes, send_bytes);
             }
         }
     }

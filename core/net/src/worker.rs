@@ -218,7 +218,6 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         self.served = Arc::clone(self.serving.snapshot());
         for (socket, listener) in self.sockets.iter().zip(&self.served.listeners) {
             socket.mark(listener.address, listener.dscp);
-            socket.ask_for_buffers(listener);
         }
         self.streams.apply(Arc::clone(&self.served), now);
     }

@@ -61,18 +61,17 @@ fn datagrams_that_find_the_sockets_full_are_counted_over_all_workers() {
             here.send_to(&[b'x'; 1_000], border).expect("loopback takes everything");
         }
     }
-    let dropped = drops()[0].1;
+    // What was sent may still be on its way through the kernel, so both counts are read until they add up.
     core.start().expect("started");
     let received = || {
-        samples(&core, "ibcf_transport_datagrams_total")
-            .into_iter()
-            .find(|(labels, _)| labels[0] == "received")
+        let counts = samples(&core, "ibcf_transport_datagrams_total");
+        counts.into_iter().find(|(labels, _)| labels[0] == "received").map_or(0.0, |(_, count)| count)
     };
     let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while received().is_none_or(|(_, count)| count + dropped < 640.0) {
-        assert!(std::time::Instant::now() < end, "{:?} and {dropped} of 640", received());
+    while received() + drops()[0].1 < 640.0 {
+        assert!(std::time::Instant::now() < end, "{} received and {:?} dropped of 640", received(), drops());
         std::thread::yield_now();
     }
-    assert!(dropped > 300.0, "{dropped}");
-    assert_eq!(drops(), [(vec!["peer_udp".to_owned()], dropped)], "none while somebody reads");
+    assert_eq!(drops(), [(vec!["peer_udp".to_owned()], 640.0 - received())]);
+    assert!(received() < 340.0, "{} of 640 found room", received());
 }
