@@ -45,8 +45,10 @@ class Core:
     less than their limit, or once each: the descriptor stays readable while anything is left.
     """
 
-    def __new__(cls, snapshot: bytes, *, workers: int = 1) -> Core:
+    def __new__(cls, snapshot: bytes, *, workers: int = 1, pin_workers: bool = False) -> Core:
         """Load *snapshot* and bind its listeners, one socket for each of the *workers* (1 to 64).
+
+        With *pin_workers*, worker n stays on the nth CPU that this process may use, counted round when there are fewer.
 
         Blocks for as long as compiling takes, with the GIL released. From then on the system keeps datagrams in the
         sockets; they are served after `start`. With port 0 the system chooses, see `listeners`.

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from ibcf.config import Config, Loaded
     from ibcf.config.enum_services import EnumService
+    from ibcf.config.node import Node
 
 DRAIN_SECONDS_MAX: Final = 240.0
 """Timer C and a margin: a call that rings is answered or given up by then (field notes §6.2)."""
@@ -122,7 +123,7 @@ class Core(Protocol):
 class CoreModule:
     """What is used of the module `ibcf._core`; a test puts something else here."""
 
-    open: Callable[[bytes, int], Core]
+    open: Callable[[bytes, Node], Core]
     check: Callable[[bytes], None]
     version: str
 
@@ -132,7 +133,7 @@ class CoreModule:
         from ibcf import _core  # noqa: PLC0415 - whoever only tests the control plane does without it
 
         return cls(
-            open=lambda snapshot, workers: _core.Core(snapshot, workers=workers),
+            open=lambda snapshot, node: _core.Core(snapshot, workers=node.workers, pin_workers=node.pin_workers),
             check=_core.check_snapshot,
             version=_core.__version__,
         )
@@ -200,7 +201,7 @@ class Service:
         self._take(config)
         self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
         self._raise_descriptor_limit(config)
-        self._core = self.module.open(snapshot, config.node.workers)
+        self._core = self.module.open(snapshot, config.node)
         self._writer = self._make_writer(config)
         self._writer.start()
         self._resolvers = {section.id: self._make_resolver(section) for section in config.enum}

@@ -19,3 +19,5 @@ class Node(Section):
     """Domain of the home network; a Request-URI or Route that names it is ours."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Worker threads; one for each core of the machine is a good start."""
+    pin_workers: bool = False
+    """Keeps each worker on a CPU of its own: for a machine that serves nothing else."""

@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from ibcf import service
+from ibcf.config.node import Node
 from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import ConfigError, ListenError, SnapshotRefusedError
 from ibcf.host.descriptors import DescriptorLimit
@@ -142,10 +143,10 @@ class Bench:
         module = CoreModule(open=self._open, check=lambda _snapshot: None, version="0")
         self.service = Service(self.path, module, version="1", log_stream=self.stream)
 
-    def _open(self, snapshot: bytes, workers: int) -> FakeCore:
+    def _open(self, snapshot: bytes, node: Node) -> FakeCore:
         if self.open_error is not None:
             raise self.open_error
-        self.cores.append(FakeCore(snapshot, workers))
+        self.cores.append(FakeCore(snapshot, node.workers))
         return self.cores[-1]
 
     def write(self, change: Callable[[str], str]) -> None:

@@ -31,7 +31,7 @@ use crate::panics::Panics;
 use crate::socket_watch::SocketWatch;
 use crate::statistics::net_families;
 use crate::stream::Census;
-use crate::system::random_bytes;
+use crate::system::{allowed_cpus, random_bytes, stay_on};
 use crate::tls::TlsContexts;
 use crate::worker::{Common, Handler, Parts, WAKE};
 
@@ -49,11 +49,13 @@ pub struct CoreConfig {
     pub workers: usize,
     /// Events that may wait for the control plane.
     pub events_max: usize,
+    /// Keeps each worker on a CPU of its own, as far as there are so many.
+    pub pin_workers: bool,
 }
 
 impl Default for CoreConfig {
     fn default() -> Self {
-        Self { workers: 1, events_max: EVENTS_MAX }
+        Self { workers: 1, events_max: EVENTS_MAX, pin_workers: false }
     }
 }
 
@@ -62,6 +64,7 @@ impl Default for CoreConfig {
 pub struct Core {
     listeners: Vec<(String, SocketAddr)>,
     datagram_listeners: usize,
+    pin_workers: bool,
     watch: SocketWatch,
     common: Arc<Common>,
     state: Mutex<State>,
@@ -152,6 +155,7 @@ impl Core {
         }
         Ok(Self {
             datagram_listeners,
+            pin_workers: config.pin_workers,
             watch,
             listeners,
             common,
@@ -181,6 +185,11 @@ impl Core {
             Phase::Stopped => return Err(NetError::State("the border was stopped: make a new one")),
         };
         let workers = parts.len();
+        let cpus = if self.pin_workers {
+            allowed_cpus().map_err(NetError::system("cannot tell which CPUs there are"))?
+        } else {
+            Vec::new()
+        };
         let mut threads = Vec::with_capacity(workers);
         for part in parts {
             let worker = part.index;
@@ -195,9 +204,14 @@ impl Core {
                 listeners: listeners.clone(),
                 shared: Arc::clone(&shared),
             };
-            let thread = std::thread::Builder::new()
-                .name(format!("ibcf-worker-{worker}"))
-                .spawn(move || part.run(snapshot, |snapshot| make(config(), snapshot)));
+            let cpu = worker.checked_rem(cpus.len()).and_then(|at| cpus.get(at)).copied();
+            let thread = std::thread::Builder::new().name(format!("ibcf-worker-{worker}")).spawn(move || {
+                if let Some(cpu) = cpu {
+                    // Best effort: it was ours a moment ago, and elsewhere the worker serves as well.
+                    let _ = stay_on(cpu);
+                }
+                part.run(snapshot, |snapshot| make(config(), snapshot))
+            });
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(cause) => {

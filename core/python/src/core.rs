@@ -18,11 +18,17 @@ pub(crate) struct Core {
 #[pymethods]
 impl Core {
     #[new]
-    #[pyo3(signature = (snapshot, *, workers=1))]
-    fn new(py: Python<'_>, snapshot: &[u8], workers: usize) -> Result<Self, BoundaryError> {
+    #[pyo3(signature = (snapshot, *, workers=1, pin_workers=false))]
+    fn new(
+        py: Python<'_>,
+        snapshot: &[u8],
+        workers: usize,
+        pin_workers: bool,
+    ) -> Result<Self, BoundaryError> {
         py.detach(|| {
             let snapshot = Snapshot::load(snapshot)?;
-            let inner = ibcf_net::Core::new(snapshot, CoreConfig { workers, ..CoreConfig::default() })?;
+            let inner =
+                ibcf_net::Core::new(snapshot, CoreConfig { workers, pin_workers, ..CoreConfig::default() })?;
             Ok(Self { inner })
         })
     }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // each block states why it is sound
 
 mod address;
+mod affinity;
 mod batch;
 mod error_queue;
 mod process;
@@ -11,6 +12,7 @@ mod socket_memory;
 mod stamps;
 mod watch;
 
+pub(crate) use affinity::{allowed_cpus, stay_on};
 pub(crate) use batch::BATCH;
 pub use batch::{ReceiveBatch, SendBatch};
 pub(crate) use error_queue::{enable_error_queue, receive_error};
