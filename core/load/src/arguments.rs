@@ -59,8 +59,9 @@ exit code: 0 all calls succeeded, 1 some did not, 2 bad use";
 
 /// The text of `--help`.
 pub fn help() -> String {
-    let mut text =
-        format!("{USAGE}\n\ncauses of failure: status_NNN (a final status that nobody sent), and\n");
+    let mut text = format!(
+        "{USAGE}\n\ncauses of failure: status_NNN (a final status that nobody sent), stray (messages of no call), and\n"
+    );
     for (name, meaning) in CAUSES {
         let _ = writeln!(text, "  {name:<23} {meaning}");
     }

@@ -53,9 +53,11 @@ impl Report {
         self.tally.ok
     }
 
-    /// How many calls failed, by cause.
+    /// How many calls failed, by cause; and under `stray` how many messages came that are no call's.
     pub fn causes(&self) -> BTreeMap<String, u64> {
-        self.tally.causes.iter().map(|(cause, count)| (cause.to_string(), *count)).collect()
+        let causes = self.tally.causes.iter().map(|(cause, count)| (cause.to_string(), *count));
+        let strays = (self.tally.strays > 0).then(|| ("stray".to_owned(), self.tally.strays));
+        causes.chain(strays).collect()
     }
 
     /// As it is printed.
@@ -76,7 +78,6 @@ impl Report {
             "failed": tally.failed,
             "causes": self.causes(),
             "retransmissions": {"seen": tally.seen_again, "sent": tally.sent_again, "late": tally.late},
-            "strays": tally.strays,
             "warm_failed": tally.warm_failed,
             "concurrent_max": tally.concurrent_max,
             "seconds": round(seconds(span.begin, span.end)),

@@ -1,5 +1,9 @@
 //! What the tests of whole runs share.
 
+#![allow(dead_code)] // no test uses all of it
+
+pub(crate) mod stand_in;
+
 use std::ffi::OsString;
 
 use ibcf_load::arguments::parse;
