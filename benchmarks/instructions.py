@@ -35,6 +35,7 @@ STAGES = (
     "parse_invite",
     "parse_response",
     "check",
+    "typed_values",
     "admit",
     "transaction",
     "screen",

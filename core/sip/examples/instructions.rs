@@ -83,5 +83,5 @@ mod counted {
     }
 
     inputs!(invite trying ringing answer ack bye bye_answer timers);
-    stages!(call_id parse_invite parse_response check admit transaction screen decide rewrite open_token);
+    stages!(call_id parse_invite parse_response check typed_values admit transaction screen decide rewrite open_token);
 }

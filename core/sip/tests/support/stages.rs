@@ -36,11 +36,12 @@ const SERVICE: &str = "carrier_enum";
 pub type Stage = (&'static str, fn(&mut Stages));
 
 /// All of them, in the order of the life of a message.
-pub const STAGES: [Stage; 10] = [
+pub const STAGES: [Stage; 11] = [
     ("call_id", Stages::call_id),
     ("parse_invite", Stages::parse_invite),
     ("parse_response", Stages::parse_response),
     ("check", Stages::check),
+    ("typed_values", Stages::typed_values),
     ("admit", Stages::admit),
     ("transaction", Stages::transaction),
     ("screen", Stages::screen),
@@ -127,6 +128,20 @@ impl Stages {
 
     pub fn check(&mut self) {
         check(black_box(&self.parsed.view(&self.invite)), &self.limits).expect("a good message");
+    }
+
+    /// What every request needs of its headers.
+    pub fn typed_values(&mut self) {
+        let message = self.parsed.view(&self.invite);
+        black_box((
+            message.top_via().expect("a Via").branch(),
+            message.from().expect("a From").tag(),
+            message.to().expect("a To").tag(),
+            message.call_id().expect("a Call-ID"),
+            message.cseq().expect("a CSeq"),
+            message.max_forwards().expect("a number"),
+            message.request().map(|request| Uri::parse(request.uri)),
+        ));
     }
 
     pub fn admit(&mut self) {
