@@ -67,8 +67,9 @@ bench: setup ## what a call costs, beside Kamailio and a bare forwarder; make be
 	cd $(CORE) && cargo build --locked --quiet --release -p ibcf-load
 	$(BIN)/python -m benchmarks all $(if $(QUICK),--quick)
 
-bench-core: ## criterion benches of the core
+bench-core: ## times of the core: its stages, a call and each message of it, two workers against one
 	cd $(CORE) && cargo bench --locked -p ibcf-sip
+	cd $(CORE) && cargo test --locked --quiet --release -p ibcf-net --lib scaling::measure -- --ignored --nocapture
 
 memory: CALLS := 100000
 memory: ## what a ringing and an answered call cost, with 100,000 of each: make memory CALLS=100000

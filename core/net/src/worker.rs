@@ -1,6 +1,8 @@
 //! One worker: a thread, its sockets, its border. See the crate's doc for a turn.
 
 mod publish;
+#[cfg(test)]
+mod scaling;
 mod serve;
 #[cfg(test)]
 mod tests;
