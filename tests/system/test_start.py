@@ -1,5 +1,6 @@
 """Starting with something wrong: said plainly, before anything listens, with an exit code that tells."""
 
+import json
 import re
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from tests.system.support.border import READY, REPOSITORY, START_S, command
 from tests.system.support.children import Child
 from tests.system.support.configuration import SHIPPED, Carriers, prepare, section, write
+from tests.system.support.ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -96,6 +98,26 @@ def test_taken_admin_port_costs_only_the_metrics(carriers: Carriers, tmp_path: P
             child.wait_for_line(lambda line: READY in line, deadline_s=START_S, what=READY)
             [line] = [line for line in child.lines if "admin.unavailable" in line]
     assert address in line
+
+
+def test_doctor_knows_the_border_that_serves(carriers: Carriers, tmp_path: Path) -> None:
+    """While the border serves, the doctor finds its addresses held by it; once it is gone they can be bound."""
+    document = prepare(carriers, tmp_path, dns=None)
+    for listener in document["listeners"]:
+        listener["address"] = f"127.0.0.1:{free_port('127.0.0.1')}"
+    document["admin"]["address"] = f"127.0.0.1:{free_port('127.0.0.1')}"
+    configuration = str(write(document, tmp_path / "border.yaml"))
+
+    def places() -> list[str]:
+        document = json.loads(run("doctor", configuration, "--json").stdout)
+        return [one["found"] for one in document["findings"] if one["check"] == "listeners"]
+
+    with Child(command("run", configuration), folder=REPOSITORY) as child:
+        child.wait_for_line(lambda line: READY in line, deadline_s=START_S, what=READY)
+        held = places()
+        assert len(held) == len(document["listeners"]) + 1
+        assert all(found.endswith(f"is held by ibcf run, process {child.pid}") for found in held), held
+    assert all(found.endswith("can be bound") for found in places()), places()
 
 
 def test_missing_key_file_is_named(carriers: Carriers, tmp_path: Path) -> None:
