@@ -14,7 +14,7 @@ from benchmarks.errors import RigError
 from benchmarks.machine import sitting
 from benchmarks.plan import PARTS, QUICK, WHOLE, Part, Task, plan
 from benchmarks.subject import Subject
-from benchmarks.suite import Suite
+from benchmarks.suite import QUIET_WAIT_S, Suite
 from benchmarks.words import line
 from benchmarks.work import HOLD_MS, RING_MS, WARM_S, Generator, Scenario, Work
 from ibcf.cli.terminal import console, print_error
@@ -31,6 +31,7 @@ Keep = Annotated[Path | None, typer.Option(help="Keep the work folders here: con
 Rate = Annotated[int, typer.Option(help="Calls a second.")]
 Seconds = Annotated[float, typer.Option(help="How long to measure.")]
 Warm = Annotated[float, typer.Option(help="How long the same load runs before.")]
+Wait = Annotated[float, typer.Option(help="How long to wait for others to leave the machine alone.")]
 Repeat = Annotated[int, typer.Option(help="How often each is measured, in turns.")]
 
 
@@ -51,6 +52,7 @@ def run(
     ring_ms: Annotated[int, typer.Option(help="From 180 to 200.")] = RING_MS,
     hold_ms: Annotated[int, typer.Option(help="From ACK to BYE.")] = HOLD_MS,
     generator: Annotated[Generator, typer.Option(help="Who places the calls: sipp, or our own.")] = "sipp",
+    wait: Wait = QUIET_WAIT_S,
     keep: Keep = None,
     out: Out = None,
 ) -> None:
@@ -58,7 +60,7 @@ def run(
     work = Work(rate, seconds, scenario=scenario, warm_s=warm, ring_ms=ring_ms, hold_ms=hold_ms)
     part: Part = "cost" if scenario == "call" else "storms"
     tasks = [Task(part, Subject.parse(text), work, generator) for text in subjects] * repeat
-    _carry_out(tasks, out=out, keep=keep)
+    _carry_out(tasks, out=out, keep=keep, wait=wait)
 
 
 @app.command()
@@ -68,12 +70,13 @@ def limit(
     rate: Annotated[int, typer.Option(help="Where the search begins.")] = 1_000,
     seconds: Seconds = 6.0,
     warm: Warm = 2.0,
+    wait: Wait = QUIET_WAIT_S,
     keep: Keep = None,
     out: Out = None,
 ) -> None:
     """Find the highest rate at which every call goes well; `direct` first tells what the generator makes."""
     tasks = [Task("limit", Subject.parse(text), Work(rate, seconds, warm_s=warm)) for text in subjects]
-    _carry_out(tasks, out=out, keep=keep)
+    _carry_out(tasks, out=out, keep=keep, wait=wait)
 
 
 @app.command()
@@ -83,12 +86,15 @@ def memory(
     state: Annotated[str, typer.Option(help="ringing or answered.")] = "ringing",
     calls: Annotated[int, typer.Option(help="How many.")] = 100_000,
     rate: Rate = 1_000,
+    wait: Wait = QUIET_WAIT_S,
     keep: Keep = None,
     out: Out = None,
 ) -> None:
     """Put up a wall of calls, and tell what each of them takes of memory."""
     work = Work(rate, calls / rate)
-    _carry_out([Task("memory", Subject.parse(text), work, state=state) for text in subjects], out=out, keep=keep)
+    _carry_out(
+        [Task("memory", Subject.parse(text), work, state=state) for text in subjects], out=out, keep=keep, wait=wait
+    )
 
 
 @app.command(name="all")
@@ -96,6 +102,7 @@ def everything(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Short runs, not repeated: about ten minutes.")] = False,
     part: Annotated[list[str] | None, typer.Option(help=f"Only this; may be given again: {', '.join(PARTS)}.")] = None,
+    wait: Wait = QUIET_WAIT_S,
     keep: Keep = None,
     out: Out = None,
 ) -> None:
@@ -104,7 +111,7 @@ def everything(
     if unknown:
         raise RigError(f'no part "{unknown[0]}" (known: {", ".join(PARTS)})')
     chosen = [name for name in PARTS if name in (part or ())]
-    path = _carry_out(plan(QUICK if quick else WHOLE, chosen), out=out, keep=keep, quick=quick)
+    path = _carry_out(plan(QUICK if quick else WHOLE, chosen), out=out, keep=keep, wait=wait, quick=quick)
     _write_table(path)
 
 
@@ -125,14 +132,14 @@ def _write_table(path: Path) -> None:
     console().print(text)
 
 
-def _carry_out(tasks: list[Task], *, out: Path | None, keep: Path | None, quick: bool = False) -> Path:
+def _carry_out(tasks: list[Task], *, out: Path | None, keep: Path | None, wait: float, quick: bool = False) -> Path:
     path = out or RESULTS / f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}.jsonl"
     results.append(path, sitting(quick=quick))
     terminal = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, disable=not terminal.is_terminal, transient=True) as progress:
         bar = progress.add_task("measuring", total=sum(task.expected_s for task in tasks))
-        suite = Suite(path, tell=lambda run: progress.console.print(line(run)), keep=keep)
+        suite = Suite(path, tell=lambda run: progress.console.print(line(run)), keep=keep, quiet_wait_s=wait)
         suite.carry_out(tasks, done=lambda task: progress.advance(bar, task.expected_s))
     return path
 

@@ -87,7 +87,7 @@ def _definitions(place: Place, subject: Subject, *, cached: bool) -> list[str]:
         definitions.append("STREAMS")
     if subject.transport == "tls":
         (files / "tls.cfg").write_text(_proof(certificates.issue(place.folder)), encoding="ascii")
-        definitions += ["SECURE", f'TLS="{files}/tls.cfg"']
+        definitions += ["SECURE", f'PROOF="{files}/tls.cfg"']
     return definitions
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +24,8 @@ FACTOR = 1.3
 NEAR = 1.04
 """The search ends when it is known so well."""
 RATE_MAX = 60_000
+GIVEN_UP = 8
+"""Where nothing goes well at an eighth of the first rate, the rate is not what is wrong."""
 
 
 @dataclass
@@ -34,11 +36,18 @@ class Search:
     good: int = 0
     bad: int = 0
     _again: bool = False
+    _first: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember where it began."""
+        self._first = self.rate
 
     @property
     def is_over(self) -> bool:
         """Is it known well enough?"""
-        return self.rate > RATE_MAX or (self.bad > 0 and self.bad <= max(self.good, 1) * NEAR)
+        if self.good == 0 and self.bad > 0:
+            return self.bad * GIVEN_UP <= self._first
+        return self.rate > RATE_MAX or (self.bad > 0 and self.bad <= self.good * NEAR)
 
     def take(self, *, was_good: bool) -> None:
         """Choose the next rate; one bad run may be bad luck, so it is tried again."""

@@ -20,7 +20,7 @@ def record(
 ) -> Run:
     """Return the record of an outcome."""
     tally, spent = outcome.tally, outcome.spent
-    ok = max(tally.ok, 1)
+    ok = tally.ok or float("inf")  # of calls that all failed there is no cost
     used = {name: round(usage.total_us / ok, 2) for name, usage in spent.usages.items()}
     proxy = spent.usages.get("proxy")
     threads = {} if proxy is None else proxy.by_name()

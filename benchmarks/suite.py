@@ -39,11 +39,19 @@ KINDS: dict[Part, Kind] = {
 class Suite:
     """Measures and keeps the results."""
 
-    def __init__(self, out: Path, *, tell: Callable[[Run], None], keep: Path | None = None) -> None:
+    def __init__(
+        self,
+        out: Path,
+        *,
+        tell: Callable[[Run], None],
+        keep: Path | None = None,
+        quiet_wait_s: float = QUIET_WAIT_S,
+    ) -> None:
         """Append to *out*; *tell* hears of each run; the work folders stay in *keep* if it is given."""
         self._out = out
         self._tell = tell
         self._keep = keep
+        self._quiet_wait_s = quiet_wait_s
         self._count = 0
         self.direct_limit: int | None = None
         """What the generator makes alone, once that is known."""
@@ -69,7 +77,7 @@ class Suite:
             self.direct_limit = run.rate
 
     def _measure(self, task: Task) -> Run:
-        wait_quiet(QUIET_WAIT_S)
+        wait_quiet(self._quiet_wait_s)
         with tempfile.TemporaryDirectory(prefix="ibcf-bench-") as temporary:
             folder = Path(temporary)
             if self._keep is not None:

@@ -35,4 +35,6 @@ def test_one_bad_run_is_tried_again() -> None:
 def test_the_search_ends() -> None:
     """Where nothing fails there is an end, and where everything fails too."""
     assert found(30_000, 10**9)[0] <= RATE_MAX * 1.3
-    assert found(1_000, 0)[0] == 0
+    good, tried = found(1_000, 0)
+    assert good == 0
+    assert len(tried) == 8
