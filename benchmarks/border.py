@@ -56,10 +56,7 @@ def prepare(document: Document, place: Place, subject: Subject) -> Document:
     if subject.transport == "tls":
         prove(document, certificates.issue(place.folder))
     for service in document.get("enum", ()):
-        if "servers" in service:
-            service["servers"] = [place.name_server]
-        else:
-            service["zone_file"] = str(POLICIES / service["zone_file"])
+        service["servers"] = [place.name_server]
     return document
 
 

@@ -23,6 +23,9 @@ VALUES: dict[str, Callable[[Run], float | None]] = {
 """What a figure can be of."""
 
 
+UNKNOWN = "not measured"
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """Which runs a figure is of, and what of them."""
@@ -72,7 +75,7 @@ def problem(runs: Iterable[Run], key: Key) -> str:
     """Say why there is no figure."""
     taken = [run for run in runs if key.takes(run)]
     if not taken:
-        return "not measured"
+        return UNKNOWN
     missing = next((run.problem for run in taken if run.verdict == "missing"), None)
     if missing is not None:
         return "not installed" if "not installed" in missing or "not built" in missing else missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Figure, Key, figure, problem
+from benchmarks.figures import UNKNOWN, Figure, Key, figure, problem
 from benchmarks.peers import PEERS
 from benchmarks.results import Run, Sitting
 from benchmarks.subject import Subject
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.results import Record
+    from benchmarks.work import Generator
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 MARKS = {"disturbed": " ~", "generator": " ≥"}
@@ -94,7 +95,7 @@ def targets_table(runs: Sequence[Run]) -> str:
     """Return the table of targets."""
     lines = ["| | ours | against | quotient | target | |", "|---|---|---|---|---|---|"]
     for row in rows(runs):
-        unit = "" if row.ours in (NOTHING, "not measured") else f" {row.target.unit}"
+        unit = "" if row.ours in (NOTHING, UNKNOWN) else f" {row.target.unit}"
         cells = (row.target.what, row.ours + unit, row.against, row.quotient, bound(row.target), row.verdict)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -106,14 +107,12 @@ def costs_table(runs: Sequence[Run]) -> str:
     lines = [f"| CPU a call, µs | {' | '.join(f'{rate:,}/s' for rate in rates)} | highest clean rate |"]
     lines.append("|---" * (len(rates) + 2) + "|")
     for subject in _subjects(runs):
-        cells = [
-            _text(figure(runs, Key("cost", subject, rate=rate)), Key("cost", subject, rate=rate), runs)
-            for rate in rates
-        ]
-        limit = Key("limit", subject, "rate")
-        cells.append(_text(figure(runs, limit), limit, runs))
-        cells = ["" if cell == "not measured" else cell for cell in cells]
-        lines.append(f"| {title(subject)} | {' | '.join(cells)} |")
+        # over UDP by SIPp; the runs of our own generator over UDP are there to be compared with TCP and TLS
+        generator: Generator = "sipp" if Subject.parse(subject).transport == "udp" else "load"
+        keys = [Key("cost", subject, rate=rate, generator=generator) for rate in rates]
+        keys.append(Key("limit", subject, "rate"))
+        cells = [_text(figure(runs, key), key, runs) for key in keys]
+        lines.append(f"| {title(subject)} | {' | '.join('' if cell == UNKNOWN else cell for cell in cells)} |")
     return "\n".join(lines)
 
 

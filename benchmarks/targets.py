@@ -31,7 +31,7 @@ def _cost(subject: str, rate: int, generator: str = "sipp") -> Key:
 
 def _cost_rows(level: int, rates: tuple[int, ...], bounds: dict[str, float]) -> list[Target]:
     return [
-        Target(f"L{level} CPU a call, {rate}/s", _cost(f"{OURS}:L{level}", rate), bound, _cost(other, rate))
+        Target(f"L{level} CPU a call, {rate:,}/s", _cost(f"{OURS}:L{level}", rate), bound, _cost(other, rate))
         for rate in rates
         for other, bound in bounds.items()
     ]
@@ -43,7 +43,7 @@ def _transit_rows(rates: tuple[int, ...]) -> list[Target]:
 
     return [
         Target(
-            f"L3 transit of an INVITE, {percentile}, {rate}/s",
+            f"L3 transit of an INVITE, {percentile}, {rate:,}/s",
             key(f"{OURS}:L3", rate, percentile),
             bound,
             key(FORWARDER, rate, percentile),
@@ -56,7 +56,7 @@ def _transit_rows(rates: tuple[int, ...]) -> list[Target]:
 def _stream_rows(rate: int) -> list[Target]:
     return [
         Target(
-            f"{transport.upper()} CPU a call, {rate}/s",
+            f"{transport.upper()} CPU a call, {rate:,}/s",
             _cost(f"{OURS}:L1:{transport}", rate, "load"),
             bound,
             _cost(f"{OURS}:L1", rate, "load"),
