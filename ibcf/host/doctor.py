@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ibcf.config import read_text
 from ibcf.host.checks import datagrams, process, surroundings
-from ibcf.host.finding import Check
+from ibcf.host.finding import Check, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,5 +68,12 @@ def examine(machine: Machine, config: Config | None) -> Iterator[Examined]:
     examined = read_text(PLAIN).config if config is None else config
     for check in CHECKS:
         if config is not None or check.of_host:
-            for finding in check.examine(machine, examined):
+            for finding in _findings(check, machine, examined):
                 yield Examined(check.id, finding)
+
+
+def _findings(check: Check, machine: Machine, config: Config) -> list[Finding]:
+    try:
+        return list(check.examine(machine, config))
+    except (ValueError, IndexError) as error:  # another kernel, a sandbox: their files may read otherwise
+        return [unknown(f"what the system says cannot be read: {error}", "run ibcf doctor on the host too")]

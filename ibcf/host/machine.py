@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ibcf.dns.aiodns_source import AiodnsSource
 from ibcf.host import addresses, clock, sockets
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ibcf.dns.records import Class
     from ibcf.host.clock import ClockState
     from ibcf.host.sockets import Holder
+
+
+CHARACTERS_MAX: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,10 @@ class ThisMachine:
     """The machine that we run on."""
 
     def read(self, path: str) -> str | None:
-        """Read it whole; what the kernel shows is short."""
+        """Read it, within a bound: the table of a firewall may have millions of lines."""
         try:
-            return Path(path).read_text(encoding="utf-8", errors="replace")
+            with Path(path).open(encoding="utf-8", errors="replace") as stream:
+                return stream.read(CHARACTERS_MAX)
         except OSError:
             return None
 

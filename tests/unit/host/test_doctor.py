@@ -310,6 +310,17 @@ def test_a_machine_of_which_nothing_can_be_read_is_unknown_and_not_fine() -> Non
     assert not [one for one in found if one.check in reads and one.finding.state == "fine"]
 
 
+@pytest.mark.parametrize("text", ["", "\n", "max\n", "Udp: x y\nUdp: 1 2\n", "0::\n:\n"])
+def test_files_of_another_form_are_unknown_and_no_traceback(text: str) -> None:
+    """Whatever the files of a kernel say, every check comes to its end, and none takes them for good news."""
+    machine = FakeMachine()
+    machine.changed = dict.fromkeys([*machine._files(), COUNT, MOST], text)
+    found = list(examine(machine, read_text(sound(node=FOUR, listeners=ON_ETH0)).config))
+    assert {one.check for one in found} == {check.id for check in CHECKS}
+    for check in ("udp_memory", "backlog", "conntrack", "ports"):
+        assert {one.finding.state for one in found if one.check == check} == {"unknown"}, found
+
+
 def test_without_a_configuration_the_host_alone_is_examined() -> None:
     """The defaults of a border stand in, and nothing is said of addresses, records, DNS and certificates."""
     checks = {one.check for one in examine(FakeMachine(), None)}
