@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CLOCK_ERROR_MAX_US: Final = 100_000
 ROTATIONS_MIN: Final = 10
 """There is to be room for so many record files of full length."""
+DNS_SECONDS_MAX: Final = 2.0
 CERTIFICATE_TIME_LEFT: Final = timedelta(days=30)
 _ENDS: Final = "renew it, then reload (SIGHUP): connections that are up stay up"
 
@@ -123,7 +124,7 @@ def dns(machine: Machine, config: Config) -> Iterable[Finding]:
         for server in config.locator.servers:
             asked.setdefault(str(server), ("locator", name, config.locator.timeout.total_seconds()))
     for place, (what, name, timeout_s) in asked.items():
-        yield _server(machine.ask_dns(place, name, timeout_s), what, place, name)
+        yield _server(machine.ask_dns(place, name, min(timeout_s, DNS_SECONDS_MAX)), what, place, name)
     if not asked and not config.enum:
         yield fine("no DNS server is configured")
 

@@ -296,8 +296,10 @@ def test_settings_are_shown_for_now_and_for_the_next_boot() -> None:
 def test_a_server_is_asked_once_however_many_use_it() -> None:
     """ENUM and the locator share servers; each gets one bounded question."""
     machine = FakeMachine()
-    said_by("dns", machine, locator='locator: {servers: ["127.0.0.1:53", "127.0.0.2:53"], timeout: 300ms}\n')
-    assert machine.asked == [("127.0.0.1:53", "e164.arpa", 0.5), ("127.0.0.2:53", "ibcf.a.example", 0.3)]
+    said_by(
+        "dns", machine, locator='locator: {servers: ["127.0.0.1:53", "127.0.0.2:53"], timeout: 30s, deadline: 40s}\n'
+    )
+    assert machine.asked == [("127.0.0.1:53", "e164.arpa", 0.5), ("127.0.0.2:53", "ibcf.a.example", 2.0)]
 
 
 def test_a_machine_of_which_nothing_can_be_read_is_unknown_and_not_fine() -> None:
