@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from ibcf.cli.terminal import console, print_error
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
+TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -145,7 +148,8 @@ def _carry_out(tasks: list[Task], *, out: Path | None, keep: Path | None, wait: 
 
 
 def main() -> None:
-    """Run a verb; what cannot be measured is one line on stderr."""
+    """Run a verb; what cannot be measured is one line on stderr, and whoever ends us ends what we started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except RigError as error:

@@ -12,7 +12,7 @@ from benchmarks.record import record
 from benchmarks.stage import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from benchmarks.place import Place
     from benchmarks.results import Run
@@ -67,24 +67,24 @@ def search(
 ) -> Run | None:
     """Return the run at the highest clean rate, from that of *work* upwards; *tell* hears of every step."""
     best: Run | None = None
-    seen: Run | None = None
-    with stage(subject, place) as up:
-        for rate, asked in _rates(work.rate):
-            step = replace(work, rate=rate)
-            outcome = load.measure(up, step)
-            seen = record(up, step, outcome, generator="load", kind="step", direct_limit=direct_limit)
-            tell(seen)
-            asked.take(was_good=seen.verdict in ("good", "disturbed"))
-            if seen.verdict in ("good", "disturbed") and (best is None or rate > best.rate):
-                best = seen
+    refused: Run | None = None
+    asked = Search(work.rate)
+    while not asked.is_over:
+        # what was too much is still being repeated for half a minute: a peer that failed is started anew
+        with stage(subject, place) as up:
+            is_clean = True
+            while is_clean and not asked.is_over:
+                step = replace(work, rate=asked.rate)
+                run = record(up, step, load.measure(up, step), generator="load", kind="step", direct_limit=direct_limit)
+                tell(run)
+                is_clean = run.verdict in ("good", "disturbed")
+                asked.take(was_good=is_clean)
+                if not is_clean:
+                    refused = run
+                elif best is None or step.rate > best.rate:
+                    best = run
     if best is None:
         return None
-    # when the last that was tried above the best failed for the generator's sake, the peer might do more
-    limited = seen is not None and seen.verdict == "generator"
+    # where the next rate failed for the generator's sake, or none failed at all, the peer might do more
+    limited = refused is None or refused.verdict == "generator"
     return msgspec.structs.replace(best, kind="limit", verdict="generator" if limited else best.verdict)
-
-
-def _rates(start: int) -> Iterator[tuple[int, Search]]:
-    asked = Search(start)
-    while not asked.is_over:
-        yield asked.rate, asked

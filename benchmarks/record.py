@@ -47,6 +47,5 @@ def record(
         invite_us=tally.invite_us,
         answer_us=tally.answer_us,
     )
-    expected_s = work.seconds + (work.ring_ms + work.hold_ms) / 1000
-    run.verdict = judge(run, expected_s=expected_s, direct_limit=direct_limit)
+    run.verdict = judge(run, expected_s=work.seconds + work.call_s, direct_limit=direct_limit)
     return run

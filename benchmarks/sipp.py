@@ -153,7 +153,9 @@ def measure(up: Stage, work: Work) -> Outcome:
     """Warm up, then measure."""
     with sipp(up, work) as generator:
         if work.warm_s:
-            generator.run(work.rate, round(work.rate * work.warm_s), deadline_s=work.warm_s + WARM_SLACK_S)
+            generator.run(
+                work.rate, round(work.rate * work.warm_s), deadline_s=work.warm_s + work.call_s + WARM_SLACK_S
+            )
         return generator.run(work.rate, work.calls, deadline_s=work.deadline_s)
 
 

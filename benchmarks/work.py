@@ -35,6 +35,11 @@ class Work:
         return max(1, round(self.rate * self.seconds))
 
     @property
+    def call_s(self) -> float:
+        """How long one of them takes."""
+        return (self.ring_ms + self.hold_ms) / 1000
+
+    @property
     def deadline_s(self) -> float:
         """When it is given up."""
-        return self.seconds + (self.ring_ms + self.hold_ms) / 1000 + SLACK_S
+        return self.seconds + self.call_s + SLACK_S
