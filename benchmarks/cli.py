@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from benchmarks import results, table
 from benchmarks.errors import RigError
 from benchmarks.machine import sitting
+from benchmarks.peers import peer_of
 from benchmarks.plan import PARTS, QUICK, WHOLE, Part, Task, plan
 from benchmarks.subject import Subject
 from benchmarks.suite import QUIET_WAIT_S, Suite
@@ -137,6 +138,8 @@ def _write_table(path: Path) -> None:
 
 def _carry_out(tasks: list[Task], *, out: Path | None, keep: Path | None, wait: float, quick: bool = False) -> Path:
     path = out or RESULTS / f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}.jsonl"
+    for task in tasks:
+        peer_of(task.subject)  # says what is misspelt before anything is measured
     results.append(path, sitting(quick=quick))
     terminal = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
