@@ -4,6 +4,8 @@ use crossbeam_queue::ArrayQueue;
 
 /// Buffers kept for use.
 const BUFFERS_KEPT: usize = 4_096;
+/// The least room of a buffer, so that the next datagram in it seldom needs more.
+const BUFFER_BYTES: usize = 3_072;
 /// A buffer that once held a longer datagram is given back to the system.
 const BUFFER_BYTES_KEPT: usize = 8_192;
 
@@ -20,7 +22,8 @@ impl Buffers {
 
     /// Returns a buffer with a copy of *bytes*.
     pub(crate) fn copy(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut buffer = self.free.pop().unwrap_or_default();
+        let make = || Vec::with_capacity(bytes.len().max(BUFFER_BYTES));
+        let mut buffer = self.free.pop().unwrap_or_else(make);
         buffer.clear();
         buffer.extend_from_slice(bytes);
         buffer
