@@ -3,11 +3,13 @@
 //! A round of calls is played once against borders with known seeds, and what they were handed is kept. Workers that start
 //! with the same seeds can then be given the same again, as fast as they take it: each thread is a worker's turn without its
 //! sockets (batch, hand-over, inbox, wake-up; the border's outputs are thrown away), and nothing but that is timed. The clock
-//! stands still within a round, so that the borders draw what they drew before; timers fire between rounds.
+//! stands still within a round, so that the borders draw what they drew before; timers fire between rounds. Messages lie in the
+//! cache of the worker at which they arrive, as they do when the kernel has just copied them.
 
 use std::cell::Cell;
+use std::hint::{black_box, spin_loop};
 use std::rc::Rc;
-use std::sync::Barrier;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Instant;
 
@@ -23,9 +25,9 @@ use crate::system::BATCH;
 #[path = "../../../sip/tests/support/mod.rs"]
 mod support;
 
-/// Calls of a round: all that is handed over in one step has room in the inbox.
-const CALLS: usize = 1_000;
-const ROUNDS: usize = 20;
+/// Calls of a round: enough to fall to both workers alike, few enough for the caches and the inbox.
+const CALLS: usize = 400;
+const ROUNDS: usize = 50;
 
 /// Which worker's socket gets the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +133,7 @@ struct Replayed {
 
 fn replay(script: &Script, arrival: Arrival) -> Replayed {
     let (common, polls) = common(script);
-    let start = Barrier::new(script.workers);
+    let start = Start { workers: script.workers, arrived: AtomicUsize::new(0) };
     let ran: Vec<(Vec<Duration>, usize)> = thread::scope(|scope| {
         let threads: Vec<_> = polls
             .into_iter()
@@ -152,6 +154,22 @@ fn replay(script: &Script, arrival: Arrival) -> Replayed {
         rounds: ran[0].0.clone(),
         records: ran.iter().map(|(_, records)| records).sum(),
         handed_over: common.counters.iter().map(|counters| counters.handed_over.get()).sum(),
+    }
+}
+
+/// Lets all workers go on when the last of them is there. They spin, since a wake-up takes as long as some calls.
+struct Start {
+    workers: usize,
+    arrived: AtomicUsize,
+}
+
+impl Start {
+    fn wait(&self) {
+        let nth = self.arrived.fetch_add(1, Ordering::AcqRel);
+        let all = (nth / self.workers + 1) * self.workers;
+        while self.arrived.load(Ordering::Acquire) < all {
+            spin_loop();
+        }
     }
 }
 
@@ -196,7 +214,7 @@ impl Replay<()> {
 }
 
 impl<F: Fn(Arc<Snapshot>) -> Counted> Replay<F> {
-    fn run(mut self, script: &Script, start: &Barrier) -> (Vec<Duration>, usize) {
+    fn run(mut self, script: &Script, start: &Start) -> (Vec<Duration>, usize) {
         let mut spent = Vec::with_capacity(script.rounds.len());
         for round in &script.rounds {
             let arrives = |message: &&Message| match self.arrival {
@@ -206,6 +224,7 @@ impl<F: Fn(Arc<Snapshot>) -> Counted> Replay<F> {
             let arrivals: Vec<&Message> = round.messages.iter().filter(arrives).collect();
             let own = round.messages.iter().filter(|message| message.owner == self.worker).count();
             self.handled.set(0);
+            black_box(arrivals.iter().flat_map(|message| &message.bytes).fold(0, |sum, byte| sum ^ byte));
             start.wait();
             let begin = Instant::now();
             self.serve(&arrivals, own, round.now);
