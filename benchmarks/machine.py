@@ -25,6 +25,8 @@ VERSIONS: dict[str, tuple[str, ...]] = {
     "knotd": ("knotd", "-V"),
     "rustc": ("rustc", "-V"),
 }
+OWN = (":!benchmarks/README.md", ":!benchmarks/results")
+"""What the rig writes: a table is no change of what was measured."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
@@ -69,8 +71,14 @@ def _ibcf() -> str:
 
 
 def _commit() -> str:
-    commit = _said(["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]).strip() or "unknown"
-    changed = _said(["git", "-C", str(REPOSITORY), "status", "--porcelain", "--untracked-files=no"]).strip()
+    return commit_of(REPOSITORY)
+
+
+def commit_of(repository: Path) -> str:
+    """Name the commit of a tree, and say whether something in it differs besides what the rig writes itself."""
+    git = ["git", "-C", str(repository)]
+    commit = _said([*git, "rev-parse", "--short", "HEAD"]).strip() or "unknown"
+    changed = _said([*git, "status", "--porcelain", "--untracked-files=no", "--", ".", *OWN]).strip()
     return f"{commit} with changes" if changed else commit
 
 

@@ -183,7 +183,9 @@ def page(records: Sequence[Record]) -> str:
             same = (record.commit, record.cpu, record.quick) == (last.commit, last.cpu, last.quick)
         elif same:
             runs.append(record)
-    parts = [head(last), targets_table(runs), costs_table(runs)]
+    parts = [head(last), targets_table(runs)]
+    if _subjects(runs):
+        parts.append(costs_table(runs))
     if _subjects(runs, kind="transit"):
         parts.append(transit_table(runs))
     if _subjects(runs, kind="memory"):
