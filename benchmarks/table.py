@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from benchmarks.figures import UNKNOWN, Figure, Key, figure, problem
 from benchmarks.peers import PEERS
 from benchmarks.results import Run, Sitting
-from benchmarks.subject import Subject
-from benchmarks.targets import RATES, TARGETS, TRANSIT_RATES, Target
+from benchmarks.subject import Subject, Transport
+from benchmarks.targets import TARGETS, TRANSIT_RATES, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.results import Record
@@ -22,6 +22,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 MARKS = {"disturbed": " ~", "generator": " ≥"}
 """Behind a figure: others used the machine; the generator could not do more."""
 NOTHING = "–"
+CALLERS: dict[Generator, str] = {"sipp": "SIPp calls", "load": "our generator calls"}
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,25 @@ def targets_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def costs_table(runs: Sequence[Run]) -> str:
-    """Return what a call costs each peer at each rate, by both generators, and how far each goes."""
-    rates = sorted({run.rate for run in runs if run.kind == "cost"} or set(RATES))
-    lines = [f"| CPU a call, µs | {' | '.join(f'{rate:,}/s' for rate in rates)} | highest clean rate |"]
-    lines.append("|---" * (len(rates) + 2) + "|")
-    for subject in _subjects(runs):
-        # over UDP by SIPp; the runs of our own generator over UDP are there to be compared with TCP and TLS
-        generator: Generator = "sipp" if Subject.parse(subject).transport == "udp" else "load"
+def costs_table(runs: Sequence[Run], generator: Generator) -> str:
+    """Return what a call of one generator costs each peer at each rate; the two load a peer in different ways."""
+    costs = [run for run in runs if run.kind == "cost" and run.generator == generator]
+    rates = sorted({run.rate for run in costs})
+    lines = [f"| CPU a call, µs, {CALLERS[generator]} | {' | '.join(f'{rate:,}/s' for rate in rates)} |"]
+    lines.append("|---" * (len(rates) + 1) + "|")
+    for subject in _subjects(costs):
         keys = [Key("cost", subject, rate=rate, generator=generator) for rate in rates]
-        keys.append(Key("limit", subject, "rate"))
         cells = [_text(figure(runs, key), key, runs) for key in keys]
         lines.append(f"| {title(subject)} | {' | '.join('' if cell == UNKNOWN else cell for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def limits_table(runs: Sequence[Run]) -> str:
+    """Return how far each peer goes."""
+    lines = ["| highest clean rate on one core | calls/s |", "|---|---|"]
+    for subject in _subjects(runs, kind="limit"):
+        key = Key("limit", subject, "rate")
+        lines.append(f"| {title(subject)} | {_text(figure(runs, key), key, runs)} |")
     return "\n".join(lines)
 
 
@@ -139,16 +147,16 @@ def memory_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def _subjects(runs: Iterable[Run], *, kind: str = "") -> list[str]:
+def _subjects(runs: Iterable[Run], *, kind: str = "cost") -> list[str]:
     """Return the subjects that were measured, in the order of the peers."""
-    kinds = (kind,) if kind else ("cost", "limit")
     found = {
         Subject(run.peer, run.level, run.transport)  # type: ignore[arg-type]  # was one when it was written
         for run in runs
-        if run.kind in kinds and run.peer in PEERS
+        if run.kind == kind and run.peer in PEERS
     }
-    order = list(PEERS)
-    return [str(subject) for subject in sorted(found, key=lambda one: (order.index(one.peer), one))]
+    peers, transports = list(PEERS), list(get_args(Transport))
+    order = {one: (peers.index(one.peer), one.level, transports.index(one.transport)) for one in found}
+    return [str(subject) for subject in sorted(found, key=lambda one: order[one])]
 
 
 def title(subject: str) -> str:
@@ -183,14 +191,16 @@ def page(records: Sequence[Record]) -> str:
             same = (record.commit, record.cpu, record.quick) == (last.commit, last.cpu, last.quick)
         elif same:
             runs.append(record)
-    parts = [head(last), targets_table(runs)]
-    if _subjects(runs):
-        parts.append(costs_table(runs))
-    if _subjects(runs, kind="transit"):
-        parts.append(transit_table(runs))
-    if _subjects(runs, kind="memory"):
-        parts.append(memory_table(runs))
-    return "\n\n".join(parts)
+    return "\n\n".join([head(last), targets_table(runs), *_details(runs)])
+
+
+def _details(runs: Sequence[Run]) -> Iterator[str]:
+    for generator in CALLERS:
+        if any(run.kind == "cost" and run.generator == generator for run in runs):
+            yield costs_table(runs, generator)
+    for kind, make in (("limit", limits_table), ("transit", transit_table), ("memory", memory_table)):
+        if _subjects(runs, kind=kind):
+            yield make(runs)
 
 
 def put(path: Path, text: str) -> None:
