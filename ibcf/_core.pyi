@@ -14,7 +14,20 @@ Exceptions are those of `ibcf.errors`. Arguments of a wrong type raise `TypeErro
 
 from typing import Final, final
 
-__all__ = ["SNAPSHOT_VERSION", "Core", "Engine", "Outputs", "__version__", "check_snapshot", "reasons"]
+__all__ = [
+    "CDR_HEAD",
+    "SNAPSHOT_VERSION",
+    "Core",
+    "Engine",
+    "Outputs",
+    "__version__",
+    "check_snapshot",
+    "mask_numbers",
+    "reasons",
+]
+
+CDR_HEAD: Final[bytes]
+"""How the line of every CDR begins; its number follows, then what `Core.events` gave."""
 
 SNAPSHOT_VERSION: Final[int]
 """The version of the snapshot document that this core reads; it refuses all others."""
@@ -32,6 +45,12 @@ def check_snapshot(snapshot: bytes) -> None:
 
     Raises:
         SnapshotRefusedError: it cannot be loaded; the text says where and why.
+    """
+
+def mask_numbers(text: str) -> str:
+    """Hide the last four digits of every number in *text*: alone, in sip and tel URIs, and in ENUM names (ENUM-52).
+
+    Numbers without `+` are known only by the URI they stand in; those of up to four digits (service numbers) stay.
     """
 
 @final
@@ -113,11 +132,25 @@ class Core:
             CoreError: not such an array; none of it was taken.
         """
 
-    def events(self, limit: int = 1024) -> bytes:
-        """Take up to *limit* events, oldest first (JSON array of `ibcf.boundary.Event`). Never blocks.
+    def events(self, limit: int = 1024, *, masked: bool = True, level: str = "info") -> tuple[bytes, bytes, bytes]:
+        """Take up to *limit* events, oldest first. Never blocks; writes what it gives with the GIL released.
 
-        When nobody takes them, events are dropped and counted, except the charging ones, which wait in the workers.
-        After `stop`, call it until it gives an empty array: records of calls that were still up are among them.
+        Returns three things, each in the order in which it happened:
+
+        - what happened beside calls (JSON array of `ibcf.boundary.Event`),
+        - the CDR of each finished call or standalone transaction, a line each: what follows `CDR_HEAD` and its number.
+          A number is given where the record is written, so that a gap shows what was lost on the way,
+        - its log line, unless that is below *level* (`debug`, `info`, `warning`, `error`), as a JSON object with the
+          time of now; *masked* hides the numbers in it as `mask_numbers` does.
+
+        What the lines have is documented where they are written: `core/sip/src/event/cdr.rs` and `call_line.rs`. Each
+        ends with a newline and has no other. Name and address of the node in them are those that the core began with.
+
+        When nobody takes events, they are dropped and counted, except the charging ones, which wait in the workers.
+        After `stop`, call it until there are neither: records of calls that were still up are among them.
+
+        Raises:
+            CoreError: *level* is none.
         """
 
     def statistics(self) -> bytes:
@@ -203,7 +236,11 @@ class Outputs:
 
     @property
     def events(self) -> bytes:
-        """Events (JSON array of `ibcf.boundary.Event`)."""
+        """What happened beside calls (JSON array of `ibcf.boundary.Event`)."""
+
+    @property
+    def cdrs(self) -> bytes:
+        """The whole CDR of each call that is over, a line each, numbered on from 1 for the engine."""
 
     @property
     def trace(self) -> bytes:

@@ -1,7 +1,8 @@
 """The JSON that crosses between Python and the Rust core, as types.
 
-Mirrors `core/sip/src/{event,input,output,reason,statistics}.rs`; what each field means is documented there. No other
-module knows that it is JSON.
+Mirrors `core/sip/src/{event/mod,input,output,reason,statistics}.rs`; what each field means is documented there. No
+other module knows that it is JSON. Finished calls cross as the lines that are written about them, which are read by
+nobody here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Literal
 import msgspec
 
 Source = Literal["upstream", "downstream", "internal", "policy", "dns"]
-Outcome = Literal["answered", "failed", "cancelled", "rejected"]
 EnumOutcome = Literal["found", "not_found", "failed"]
 
 
@@ -81,50 +81,6 @@ class Answer(msgspec.Struct, frozen=True):
     body: EnumAnswer | LocateAnswer
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """One try at a target."""
-
-    peer: str
-    target: str
-    status: int | None = None
-    phrase: str | None = None
-    reason: str | None = None
-
-
-class CallFinished(msgspec.Struct, frozen=True, tag_field="event", tag="call_finished"):
-    """A call or a standalone transaction is over; times are milliseconds since 1970."""
-
-    record: Literal["call", "event"]
-    method: str
-    call_id: str
-    peer_in: str
-    direction: Literal["exit", "entry"]
-    called: str
-    outcome: Outcome
-    status: int
-    start_ms: int
-    end_ms: int
-    generation: int
-    from_uri: str = msgspec.field(name="from", default="")
-    icid: str | None = None
-    orig_ioi: str | None = None
-    term_ioi: str | None = None
-    session_id: str | None = None
-    peer_out: str | None = None
-    calling: tuple[str, ...] = ()
-    request_uri_out: str | None = None
-    number: str | None = None
-    enum_class: str | None = None
-    route: str | None = None
-    reason: str | None = None
-    source: Source | None = None
-    attempts: tuple[Attempt, ...] = ()
-    ring_ms: int | None = None
-    answer_ms: int | None = None
-    released_by: Literal["upstream", "downstream", "border"] | None = None
-    release_reason: str | None = None
-
-
 class MessageRefused(msgspec.Struct, frozen=True, tag_field="event", tag="message_refused"):
     """A message was refused before it became a call."""
 
@@ -154,7 +110,13 @@ class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     unix_ms: int
 
 
-Event = CallFinished | MessageRefused | TargetState | Alarm
+Event = MessageRefused | TargetState | Alarm
+
+
+class Cdr(msgspec.Struct, frozen=True):
+    """What is read of a charging record; all that it has: `core/sip/src/event/cdr.rs`."""
+
+    reason: str | None
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -193,6 +155,7 @@ _questions = msgspec.json.Decoder(list[Question])
 _events = msgspec.json.Decoder(list[Event])
 _event = msgspec.json.Decoder(Event)
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
+_cdr = msgspec.json.Decoder(Cdr)
 _families = msgspec.json.Decoder(list[Family])
 _reasons = msgspec.json.Decoder(list[Reason])
 _encoder = msgspec.json.Encoder()
@@ -204,9 +167,9 @@ def decode_questions(data: bytes) -> list[Question]:
 
 
 def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
-    """Read what `Core.events` gave: the events, and the text of those that this version cannot read.
+    """Read the events that `Core.events` gave, and return also the text of those that this version cannot read.
 
-    One event of an unknown form must not take the charging records beside it along.
+    One event of an unknown form must not take the others along.
     """
     try:
         return _events.decode(data), []
@@ -220,6 +183,11 @@ def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
         except msgspec.ValidationError as error:
             unread.append(f"{error}: {bytes(raw).decode(errors='replace')}")
     return events, unread
+
+
+def decode_cdrs(data: bytes) -> list[Cdr]:
+    """Read what `Engine` gave as charging records."""
+    return _cdr.decode_lines(data)
 
 
 def encode_answers(answers: list[Answer]) -> bytes:

@@ -14,13 +14,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
 from ibcf.admin.server import AdminServer, build_app
 from ibcf.boundary import (
     Alarm,
     Answer,
-    CallFinished,
     EnumAnswer,
     EnumQuestion,
     LocateQuestion,
@@ -32,7 +29,6 @@ from ibcf.boundary import (
     decode_questions,
     encode_answers,
 )
-from ibcf.charging.cdr import PeerFacts, make_cdr
 from ibcf.charging.journal import CdrJournal
 from ibcf.charging.writer import CdrWriter
 from ibcf.config import read
@@ -63,7 +59,6 @@ DRAIN_SECONDS_MAX: Final = 240.0
 POLL_SECONDS: Final = 0.05
 LINGER_SECONDS: Final = 2.0
 """T1 doubles: a request is repeated after 0.5 s and 1.5 s."""
-_ROUNDS_MAX: Final = 16
 _EMPTY: Final = b"[]"
 
 
@@ -98,8 +93,8 @@ class Core(Protocol):
         """Answer some."""
         ...
 
-    def events(self, limit: int = ...) -> bytes:
-        """Take events."""
+    def events(self, limit: int = ..., *, masked: bool = ..., level: str = ...) -> tuple[bytes, bytes, bytes]:
+        """Take events, and the charging records and log lines of finished calls."""
         ...
 
     def statistics(self) -> bytes:
@@ -126,6 +121,7 @@ class CoreModule:
     open: Callable[[bytes, Node], Core]
     check: Callable[[bytes], None]
     version: str
+    cdr_head: bytes
 
     @classmethod
     def compiled(cls) -> CoreModule:
@@ -136,20 +132,8 @@ class CoreModule:
             open=lambda snapshot, node: _core.Core(snapshot, workers=node.workers, pin_workers=node.pin_workers),
             check=_core.check_snapshot,
             version=_core.__version__,
+            cdr_head=_core.CDR_HEAD,
         )
-
-
-def peer_facts(config: Config) -> dict[str, PeerFacts]:
-    """Return what charging records say of the peers."""
-    trusted = {agreement.id: agreement.trusted for agreement in config.agreements}
-    return {
-        peer.id: PeerFacts(
-            side=peer.side,
-            trusted=trusted[peer.agreement],
-            addresses={target.id: str(target.address) for target in peer.targets},
-        )
-        for peer in config.peers
-    }
 
 
 @dataclass(slots=True, eq=False)
@@ -169,11 +153,9 @@ class Service:
     _config: Config = field(init=False)
     _core: Core = field(init=False)
     _metrics: Metrics = field(init=False)
-    _writer: CdrWriter[CallFinished] = field(init=False)
+    _writer: CdrWriter = field(init=False)
     _next_hops: NextHops = field(init=False)
     _admin: AdminServer | None = None
-    _node_address: str = ""
-    _peers: dict[str, PeerFacts] = field(default_factory=dict)
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
@@ -209,7 +191,6 @@ class Service:
             if isinstance(resolver.source, ZoneSource):
                 await resolver.source.refresh()  # says now, not at the first call, that a file is missing
         listeners = self._core.listeners()
-        self._node_address = listeners[0][1] if listeners else config.node.name
         self._metrics.watch_core(self._core.statistics)
         self._metrics.show_certificates(config)
         asyncio.get_running_loop().add_reader(self._core.fileno(), self._on_ready)
@@ -233,7 +214,6 @@ class Service:
 
     def _take(self, config: Config) -> None:
         self._config = config
-        self._peers = peer_facts(config)
         logs.configure(
             level=config.logs.level,
             numbers=config.logs.numbers,
@@ -257,27 +237,17 @@ class Service:
         settings = enum_settings(section)
         return EnumResolver(settings, settings.open_source(), observe=self._metrics.observe_lookup)
 
-    def _make_writer(self, config: Config) -> CdrWriter[CallFinished]:
+    def _make_writer(self, config: Config) -> CdrWriter:
         journal = CdrJournal(
             directory=config.charging.directory,
             node=config.node.name,
-            encode=self._encode_cdr,
+            head=self.module.cdr_head,
             rotate_bytes=int(config.charging.rotate_size),
             rotate_seconds=config.charging.rotate_interval.total_seconds(),
             files_kept=config.charging.files_kept,
             on_closed=self._on_cdr_file_closed,
         )
         return CdrWriter(journal, self._metrics)
-
-    def _encode_cdr(self, call: CallFinished, sequence: int) -> bytes:
-        record = make_cdr(
-            call,
-            sequence=sequence,
-            node=self._config.node.name,
-            node_address=self._node_address,
-            peers=self._peers,
-        )
-        return msgspec.json.encode(record)
 
     def _on_cdr_file_closed(self, path: Path) -> None:
         self._metrics.cdr_files.inc()
@@ -330,14 +300,9 @@ class Service:
     # --- questions and events ---
 
     def _on_ready(self) -> None:
-        """Take what waits in the core; more than a few rounds would keep the loop from everything else."""
-        for _ in range(_ROUNDS_MAX):
-            questions, events = self._core.questions(), self._core.events()
-            if questions == _EMPTY and events == _EMPTY:
-                return
-            self._take_questions(decode_questions(questions))
-            self._take_events(events)
-        asyncio.get_running_loop().call_soon(self._on_ready)
+        """Take what waits in the core; while something is left, the loop calls again."""
+        self._take_questions(decode_questions(self._core.questions()))
+        self._take_events()
 
     def _take_questions(self, questions: list[Question]) -> None:
         for question in questions:
@@ -389,20 +354,27 @@ class Service:
         if self.health.state is not State.STOPPED:
             self._core.answer(encode_answers(answers))
 
-    def _take_events(self, data: bytes) -> None:
-        if data == _EMPTY:
-            return
+    def _take_events(self) -> bool:
+        """Take a batch of events out of the core and hand each on; tell whether there was one."""
+        wanted = self._config.logs
+        events, cdrs, lines = self._core.events(masked=wanted.numbers == "masked", level=wanted.level)
+        if cdrs:
+            records = cdrs.split(b"\n")
+            records.pop()  # behind the end of the last line
+            self._writer.submit(records)  # before the log: the record is worth more than the line
+        if lines:
+            logs.log_calls(lines)
+        if events != _EMPTY:
+            self._take_others(events)
+        return bool(cdrs) or events != _EMPTY
+
+    def _take_others(self, data: bytes) -> None:
         events, unread = decode_events(data)
         for text in unread:
             self._metrics.unreadable.inc()
             logs.logger().error(logs.EVENT_UNREADABLE, detail=text)
-        calls = [event for event in events if isinstance(event, CallFinished)]
-        for call in calls:
-            self._writer.submit(call)  # before the log: the record is worth more than the line
-        logs.log_calls(calls)
         for event in events:
-            if not isinstance(event, CallFinished):
-                self._take_event(event)
+            self._take_event(event)
 
     def _take_event(self, event: MessageRefused | TargetState | Alarm) -> None:
         log = logs.logger()
@@ -543,8 +515,8 @@ class Service:
         was_idle = self._core.is_idle()
         self._core.stop()  # writes the records of calls that are still up
         self.health.state = State.STOPPED
-        while (events := self._core.events()) != _EMPTY:
-            self._take_events(events)
+        while self._take_events():
+            pass
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._retiring, return_exceptions=True)

@@ -15,15 +15,13 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-Item = TypeVar("Item")
 
 _OPEN: Final = ".open"
 
@@ -53,13 +51,16 @@ class _Numbered(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class CdrJournal(Generic[Item]):
-    """The record files of one node in one folder. Blocking; one thread at a time."""
+class CdrJournal:
+    """The record files of one node in one folder. Blocking; one thread at a time.
+
+    A record comes as what follows its number in the line, without the end of the line.
+    """
 
     directory: Path
     node: str
-    encode: Callable[[Item, int], bytes]
-    """Makes the line, without its end, of a record and its sequence number."""
+    head: bytes
+    """What precedes the number in each line."""
     rotate_bytes: int = 64 * 1024 * 1024
     rotate_seconds: float = 3600.0
     files_kept: int = 0
@@ -104,8 +105,8 @@ class CdrJournal(Generic[Item]):
             raise
         self._lock = lock
 
-    def append(self, items: Sequence[Item]) -> int:
-        """Write as many of *items*, in order, as the file takes; answer how many are safely on disk.
+    def append(self, records: Sequence[bytes]) -> int:
+        """Write as many of *records*, in order, as the file takes; answer how many are safely on disk.
 
         Raises:
             OSError: nothing was written.
@@ -119,9 +120,10 @@ class CdrJournal(Generic[Item]):
             self._open()
         lines: list[bytes] = []
         size = self._size
-        for item in items:
-            lines.append(self.encode(item, self._state.record + len(lines)) + b"\n")
-            size += len(lines[-1])
+        for number, record in enumerate(records, self._state.record):
+            line = b"%b%d%b\n" % (self.head, number, record)
+            lines.append(line)
+            size += len(line)
             if size >= self.rotate_bytes:
                 break
         self._write(b"".join(lines))

@@ -14,14 +14,14 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Final
 
-from ibcf.charging.journal import CdrJournal, Item
 from ibcf.observe import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from ibcf.charging.journal import CdrJournal
     from ibcf.observe.metrics import Metrics
 
 QUEUE_MAX: Final = 100_000
@@ -35,16 +35,16 @@ async def _to_thread(work: Callable[[], int]) -> int:
 
 
 @dataclass(slots=True)
-class CdrWriter(Generic[Item]):
+class CdrWriter:
     """Takes records and sees to it that they reach the disk."""
 
-    journal: CdrJournal[Item]
+    journal: CdrJournal
     metrics: Metrics
     queue_max: int = QUEUE_MAX
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     in_thread: Callable[[Callable[[], int]], Awaitable[int]] = _to_thread
-    _queue: deque[tuple[float, Item]] = field(default_factory=deque)
+    _queue: deque[tuple[float, bytes]] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
     _stopping: bool = False
@@ -74,17 +74,21 @@ class CdrWriter(Generic[Item]):
         self.metrics.cdr_oldest.set_function(self._oldest_age)
         self._task = asyncio.create_task(self._run(), name="cdr writer")
 
-    def submit(self, item: Item) -> None:
-        """Take a record; returns at once."""
-        if len(self._queue) >= self.queue_max:
-            self._lost += 1
-            self._lost_unnumbered += 1
-            self.metrics.cdr_records.labels("file", "lost").inc()
-            if self._lost_unnumbered == 1:
-                logs.logger().error(logs.CDR_LOST, queue_records=len(self._queue), advice=_ADVICE)
-            return
-        self._queue.append((self.clock(), item))
+    def submit(self, records: Sequence[bytes]) -> None:
+        """Take records; returns at once."""
+        now, room = self.clock(), self.queue_max - len(self._queue)
+        self._queue.extend([(now, record) for record in records[:room]])
+        if len(records) > room:
+            self._lose(len(records) - room)
         self._wake.set()
+
+    def _lose(self, count: int) -> None:
+        is_first = self._lost_unnumbered == 0
+        self._lost += count
+        self._lost_unnumbered += count
+        self.metrics.cdr_records.labels("file", "lost").inc(count)
+        if is_first:
+            logs.logger().error(logs.CDR_LOST, queue_records=len(self._queue), advice=_ADVICE)
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Write what is left, within *timeout_s*, and close the file."""
@@ -127,7 +131,7 @@ class CdrWriter(Generic[Item]):
 
     async def _write_batch(self) -> None:
         """Write once, or look whether the file is due."""
-        batch = [item for _, item in islice(self._queue, BATCH_MAX)]
+        batch = [record for _, record in islice(self._queue, BATCH_MAX)]
         if not batch:
             await self.in_thread(self._maintain)
             return

@@ -1,5 +1,8 @@
 """Structured logs: JSON lines, one line a finished call, never one a message.
 
+The lines of calls are the only ones whose number grows with the traffic: the core writes them (`call_line.rs`), and as
+JSON they go past structlog to the stream, many at once.
+
 Keys that a line has: ``ts level event``, bound once ``node``, then what the event is about in snake case with the unit
 last. Event names are the constants below (``area.verb_past``); they are never renamed.
 """
@@ -8,20 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import msgspec
 import structlog
 
-from ibcf.observe.call_line import LEVELS, CallLine, JsonCallLines, now_text
-from ibcf.observe.masking import mask_numbers
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-    from ibcf.boundary import Alarm, CallFinished, MessageRefused, TargetState
+    from ibcf.boundary import Alarm, MessageRefused, TargetState
 
 BORDER_READY: Final = "border.ready"
 BORDER_DRAINING: Final = "border.draining"
@@ -46,10 +45,12 @@ DESCRIPTORS_SHORT: Final = "descriptors.short"
 ADMIN_UNAVAILABLE: Final = "admin.unavailable"
 EVENT_UNREADABLE: Final = "event.unreadable"
 
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
 _NEVER_MASKED: Final = frozenset({"ts", "level", "event", "call_id", "icid", "session_id", "node"})
 
 
-_json_calls: JsonCallLines | None = None
+_call_line = msgspec.json.Decoder(dict[str, object])
 
 
 class SafeStream:
@@ -85,11 +86,15 @@ class SafeStream:
         return self._stream.isatty()
 
 
+_call_lines_to: SafeStream | None = None
+"""Where they go as they are; structlog writes them for people otherwise."""
+
+
 def configure(
     *, level: str = "info", numbers: str = "masked", json: bool = True, stream: TextIO | None = None, **bound: str
 ) -> None:
     """Set logging up: *level* and above to *stream* (standard output), with *bound* in every line."""
-    global _json_calls  # noqa: PLW0603 - beside structlog's own configuration, which is global too
+    global _call_lines_to  # noqa: PLW0603 - beside structlog's own configuration, which is global too
     out = SafeStream(sys.stdout if stream is None else stream)
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -111,14 +116,7 @@ def configure(
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**bound)
-    _json_calls = None
-    if json:
-        _json_calls = JsonCallLines(
-            out.write_lines,
-            least_level=LEVELS[level],
-            masks=numbers == "masked",
-            node=bound.get("node"),
-        )
+    _call_lines_to = out if json else None
 
 
 def logger() -> FilteringBoundLogger:
@@ -126,17 +124,18 @@ def logger() -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger())
 
 
-def log_calls(calls: Sequence[CallFinished]) -> None:
-    """Write the one line of each finished call or transaction."""
-    if _json_calls is not None:
-        _json_calls.write(calls)
+def log_calls(lines: bytes) -> None:
+    """Write the lines of finished calls and transactions, as `Core.events` gave them."""
+    if _call_lines_to is not None:
+        _call_lines_to.write_lines(lines.decode())
         return
     log = logger()
-    for call in calls:
-        fields = msgspec.structs.asdict(CallLine.of(call, mask=str))
-        level, event = fields.pop("level"), fields.pop("event")
+    for fields in _call_line.decode_lines(lines):
+        level, event = fields.pop("level"), str(fields.pop("event"))
+        for key in ("ts", "node"):  # every line of this process gets them
+            fields.pop(key)
         write = log.warning if level == "warning" else log.info
-        write(event, **{key: value for key, value in fields.items() if value is not None})
+        write(event, **fields)
 
 
 def log_refused(log: FilteringBoundLogger, refused: MessageRefused) -> None:
@@ -166,11 +165,13 @@ def log_alarm(log: FilteringBoundLogger, alarm: Alarm) -> None:
 
 
 def _time_stamp(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-    fields["ts"] = now_text()
+    fields["ts"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return fields
 
 
 def _mask(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    from ibcf.observe.masking import mask_numbers  # noqa: PLC0415 - a verb that needs no core works without it
+
     for key, value in fields.items():
         if key in _NEVER_MASKED:
             continue

@@ -13,12 +13,12 @@ import msgspec
 
 from ibcf.boundary import (
     Answer,
-    CallFinished,
     EnumAnswer,
     LocateAnswer,
     LocateQuestion,
     MessageRefused,
     TargetSet,
+    decode_cdrs,
     decode_events,
     decode_questions,
     encode_answers,
@@ -29,7 +29,7 @@ from ibcf.errors import PolicyError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ibcf.boundary import EnumQuestion, Event, Question
+    from ibcf.boundary import Cdr, EnumQuestion, Event, Question
     from ibcf.config import Config
     from ibcf.config.peers import Peer
     from ibcf.numbering.enum_lookup import EnumResult
@@ -77,6 +77,11 @@ class Outputs(Protocol):
     @property
     def events(self) -> bytes:
         """Events, as JSON."""
+        ...
+
+    @property
+    def cdrs(self) -> bytes:
+        """Charging records, a line each."""
         ...
 
     @property
@@ -181,6 +186,7 @@ class Explanation:
     """Where DNS says that peers are."""
     sent: list[Sent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    cdrs: list[Cdr] = field(default_factory=list)
 
     @property
     def forwarded(self) -> Sent | None:
@@ -195,8 +201,8 @@ class Explanation:
     @property
     def reason(self) -> str | None:
         """Return the id of the catalogue under which it would be refused."""
-        refused = (event.reason for event in self.events if isinstance(event, CallFinished | MessageRefused))
-        return next((reason for reason in refused if reason), None)
+        refused = (event.reason for event in self.events if isinstance(event, MessageRefused))
+        return next((reason for reason in (*(cdr.reason for cdr in self.cdrs), *refused) if reason), None)
 
     def changes(self) -> list[Change]:
         """Return what is different in the request that would leave."""
@@ -242,6 +248,7 @@ async def explain(
     for _ in range(ROUNDS_MAX):
         told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
         told.events += decode_events(outputs.events)[0]
+        told.cdrs += decode_cdrs(outputs.cdrs)
         told.sent += [Sent(*sent) for sent in outputs.sends]
         questions = decode_questions(outputs.questions)
         if not questions:

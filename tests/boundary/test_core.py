@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import select
 import socket
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from ibcf import _core, boundary
@@ -22,10 +24,24 @@ def events_of(border: Border, kind: type) -> list[Any]:
     """Wait for events and return those of *kind*; everything else must be readable too."""
     while True:
         border.wait()
-        events, unread = boundary.decode_events(border.core.events())
+        events, unread = boundary.decode_events(border.core.events()[0])
         assert unread == []
         if found := [event for event in events if isinstance(event, kind)]:
             return found
+
+
+def calls_of(border: Border, **options: Any) -> tuple[list[Any], list[Any]]:
+    """Wait for finished calls and return their charging records and their log lines."""
+    while True:
+        border.wait()
+        _, cdrs, lines = border.core.events(**options)
+        if cdrs:
+            return records(cdrs), [msgspec.json.decode(line) for line in lines.splitlines()]
+
+
+def records(cdrs: bytes) -> list[Any]:
+    """Return the charging records that the core gave, with the number 7."""
+    return [msgspec.json.decode(b"%b7%b" % (_core.CDR_HEAD, cdr)) for cdr in cdrs.splitlines()]
 
 
 def ask(border: Border, *, call: str = "1") -> boundary.Question:
@@ -155,13 +171,34 @@ def test_a_refused_snapshot_leaves_the_old_one_serving(open_border: OpenBorder) 
 
 
 def test_a_refused_call_leaves_one_record(open_border: OpenBorder) -> None:
-    """A call that policy forbids ends in one `CallFinished` with its reason."""
+    """A call that policy forbids ends in one record and one line, both with its reason; the number is hidden in one."""
     border = open_border()
     border.send("INVITE", "tel:+4490123")
     assert border.final_status() == 403
-    (record,) = events_of(border, boundary.CallFinished)
-    assert (record.outcome, record.status, record.reason) == ("rejected", 403, "decide.forbidden")
-    assert (record.route, record.peer_in, record.number) == ("barred", "home_core", "+4490123")
+    (record,), (line,) = calls_of(border)
+    assert (record["outcome"], record["status"], record["reason"]) == ("rejected", 403, "decide.forbidden")
+    assert (record["route"], record["peer_in"], record["number"]) == ("barred", "home_core", "+4490123")
+    assert (record["record_type"], record["local_record_sequence_number"]) == (82, 7)
+    assert (record["node"], record["node_address"]) == ("ibcf-1", border.core.listeners()[0][1])
+    assert (line["event"], line["level"], line["node"]) == ("call.rejected", "info", "ibcf-1")
+    assert (line["reason"], line["number"], line["call_id"]) == ("decide.forbidden", "+449xxxx", record["call_id"])
+    written = datetime.fromisoformat(line["ts"])
+    assert abs((written - datetime.now(UTC)).total_seconds()) < 60
+    assert written.timestamp() * 1000 >= record["end_ms"]
+
+
+def test_log_lines_are_as_they_are_asked_for(open_border: OpenBorder) -> None:
+    """Numbers are whole on demand; below the level there is the record and no line; another level is an error."""
+    border = open_border()
+    wanted: list[dict[str, Any]] = [{"masked": False}, {"level": "debug"}, {"level": "warning"}, {"level": "error"}]
+    for call, options in enumerate(wanted):
+        border.send("INVITE", "tel:+4490123", call=str(call))
+        assert border.final_status() == 403
+        found, lines = calls_of(border, **options)
+        assert [record["number"] for record in found] == ["+4490123"]
+        assert [line["number"] for line in lines] == [["+4490123"], ["+449xxxx"], [], []][call]
+    with pytest.raises(CoreError, match='"loud" is no level'):
+        border.core.events(level="loud")
 
 
 def test_an_unknown_sender_makes_an_event(open_border: OpenBorder) -> None:
@@ -192,8 +229,10 @@ def test_a_question_is_asked_once_and_its_answer_decides(open_border: OpenBorder
     assert not border.core.is_idle()
     border.core.answer(not_found(question))
     assert border.final_status() == 404
-    (record,) = events_of(border, boundary.CallFinished)
-    assert (record.enum_class, record.route, record.reason) == ("NXDOMAIN", "unknown", "decide.number_unknown")
+    (record,), (line,) = calls_of(border)
+    for written in (record, line):
+        assert (written["enum_class"], written["route"]) == ("NXDOMAIN", "unknown")
+        assert written["reason"] == "decide.number_unknown"
 
 
 def test_answers_that_cannot_be_read_are_refused(open_border: OpenBorder) -> None:
@@ -215,13 +254,12 @@ def test_the_descriptor_is_readable_exactly_while_something_waits(open_border: O
     for call in range(3):
         border.send("INVITE", "tel:+44901", call=str(call))
         assert border.final_status() == 403
-    taken: list[boundary.Event] = []
+    taken: list[Any] = []
     while len(taken) < 3:
-        border.wait()
-        events, _ = boundary.decode_events(border.core.events(limit=1))
-        assert len(events) <= 1
-        taken += events
-    assert border.core.events() == b"[]"
+        found, _ = calls_of(border, limit=1)
+        assert len(found) == 1
+        taken += found
+    assert border.core.events() == (b"[]", b"", b"")
     assert border.core.questions() == b"[]"
     assert select.select([border.core.fileno()], [], [], 0)[0] == []
 
@@ -243,8 +281,9 @@ def test_stopping_in_the_middle_of_a_call_still_gives_its_record(open_border: Op
     border = open_border()
     ask(border)
     border.core.stop()
-    events, _ = boundary.decode_events(border.core.events())
-    assert [event.call_id for event in events if isinstance(event, boundary.CallFinished)] == ["1@a.example"]
+    events, cdrs, _ = border.core.events()
+    assert events == b"[]"
+    assert [record["call_id"] for record in records(cdrs)] == ["1@a.example"]
 
 
 def test_statistics_decode_and_count_datagrams(open_border: OpenBorder) -> None:
@@ -252,7 +291,7 @@ def test_statistics_decode_and_count_datagrams(open_border: OpenBorder) -> None:
     border = open_border()
     border.send("INVITE", "tel:+44901")
     assert border.final_status() == 403
-    events_of(border, boundary.CallFinished)
+    calls_of(border)
     families = {family.name: family for family in boundary.decode_families(border.core.statistics())}
     assert all(name.startswith("ibcf_") for name in families)
     datagrams = {sample.labels: sample.value for sample in families["ibcf_transport_datagrams_total"].samples}

@@ -8,51 +8,19 @@ import pytest
 from ibcf.boundary import (
     Alarm,
     Answer,
-    CallFinished,
+    Cdr,
     EnumAnswer,
     EnumQuestion,
     MessageRefused,
     Question,
     TargetState,
+    decode_cdrs,
     decode_events,
     decode_families,
     decode_questions,
     decode_reasons,
     encode_answers,
 )
-
-CALL = {
-    "event": "call_finished",
-    "record": "call",
-    "method": "INVITE",
-    "call_id": "c1",
-    "icid": None,
-    "orig_ioi": None,
-    "term_ioi": None,
-    "session_id": None,
-    "peer_in": "carrier_a",
-    "peer_out": "carrier_b",
-    "direction": "exit",
-    "calling": [],
-    "from": "sip:a@a.example",
-    "called": "tel:+441632960083",
-    "request_uri_out": None,
-    "number": "+441632960083",
-    "enum_class": "FOUND",
-    "route": "to_b",
-    "outcome": "failed",
-    "status": 408,
-    "reason": "forward.timeout",
-    "source": "downstream",
-    "attempts": [{"peer": "carrier_b", "target": "b1", "status": None, "phrase": None, "reason": "forward.timeout"}],
-    "start_ms": 1,
-    "ring_ms": None,
-    "answer_ms": None,
-    "end_ms": 2,
-    "released_by": None,
-    "release_reason": None,
-    "generation": 1,
-}
 
 
 def test_questions_are_read() -> None:
@@ -85,19 +53,28 @@ def test_events_are_told_apart_by_their_tag() -> None:
     }
     alarm = {"event": "alarm", "name": "panic", "detail": "d", "unix_ms": 3}
     change = {"event": "target_state", "peer": "b", "target": "b1", "state": "down", "cause": "timeout", "unix_ms": 3}
-    events, unread = decode_events(json.dumps([CALL, refused, alarm, change]).encode())
+    events, unread = decode_events(json.dumps([refused, alarm, change]).encode())
     assert unread == []
-    assert [type(event) for event in events] == [CallFinished, MessageRefused, Alarm, TargetState]
-    call = events[0]
-    assert isinstance(call, CallFinished)
-    assert (call.from_uri, call.attempts[0].reason, call.source) == ("sip:a@a.example", "forward.timeout", "downstream")
+    assert events == [
+        MessageRefused("admit.unknown_source", "192.0.2.1:5060", "d", 2, 3),
+        Alarm("panic", "d", 3),
+        TargetState("b", "b1", "down", "timeout", 3),
+    ]
 
 
 def test_an_unknown_event_does_not_take_the_others_along() -> None:
-    """A charging record beside an event of an unknown form is still read, and the unknown one is shown."""
-    events, unread = decode_events(json.dumps([{"event": "new_thing"}, CALL]).encode())
-    assert len(events) == 1
+    """An alarm beside an event of an unknown form is still read, and the unknown one is shown."""
+    alarm = {"event": "alarm", "name": "panic", "detail": "d", "unix_ms": 3}
+    events, unread = decode_events(json.dumps([{"event": "new_thing"}, alarm]).encode())
+    assert events == [Alarm("panic", "d", 3)]
     assert "new_thing" in unread[0]
+
+
+def test_charging_records_are_read_line_by_line() -> None:
+    """Each line is one record, of which only what is asked for is read."""
+    lines = b'{"call_id":"c1","reason":"decide.forbidden"}\n{"call_id":"c2","reason":null}\n'
+    assert decode_cdrs(lines) == [Cdr("decide.forbidden"), Cdr(None)]
+    assert decode_cdrs(b"") == []
 
 
 def test_families_are_read() -> None:

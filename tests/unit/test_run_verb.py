@@ -21,7 +21,7 @@ def _no_core(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the core is not to be used here")
 
-    module = CoreModule(open=refuse, check=refuse, version="0")  # type: ignore[arg-type]
+    module = CoreModule(open=refuse, check=refuse, version="0", cdr_head=b"")  # type: ignore[arg-type]
     monkeypatch.setattr(CoreModule, "compiled", lambda: module)
 
 

@@ -25,22 +25,26 @@ from ibcf.service import CoreModule, Service
 
 REPOSITORY = Path(__file__).parents[2]
 KNOWN = "+441632960083"
-CALL: dict[str, Any] = {
-    "event": "call_finished",
-    "record": "call",
-    "method": "INVITE",
-    "call_id": "c1",
-    "peer_in": "carrier_a",
-    "direction": "exit",
-    "called": f"tel:{KNOWN}",
-    "from": "sip:a@a.example",
-    "outcome": "answered",
-    "status": 200,
-    "start_ms": 1,
-    "answer_ms": 2,
-    "end_ms": 3,
-    "generation": 1,
-}
+CDR_HEAD = b'{"local_record_sequence_number":'
+
+
+class Call(str):
+    """Call-ID of a finished call: an event that crosses as two lines."""
+
+    __slots__ = ()
+
+    @property
+    def cdr(self) -> bytes:
+        """Its record, from behind the number."""
+        return json.dumps({"call_id": self}).encode().replace(b"{", b",", 1) + b"\n"
+
+    @property
+    def line(self) -> bytes:
+        """Its line of the log."""
+        return json.dumps({"ts": "t", "level": "info", "event": "call.finished", "call_id": self}).encode() + b"\n"
+
+
+CALL = Call("c1")
 
 
 class FakeCore:
@@ -58,6 +62,7 @@ class FakeCore:
         self.idle = True
         self.refusal: Exception | None = None
         self.last_words: list[Any] = []
+        self.wanted = (False, "")
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
 
@@ -89,20 +94,24 @@ class FakeCore:
             self.waiting[kind].append(batch)
         os.write(self._writer, b"x")
 
-    def _take(self, kind: str) -> bytes:
+    def _take(self, kind: str) -> list[Any]:
         batch = self.waiting[kind].pop(0) if self.waiting[kind] else []
         if not any(self.waiting.values()):
             with contextlib.suppress(BlockingIOError):
                 os.read(self._reader, 4096)
-        return json.dumps(batch, separators=(",", ":")).encode()
+        return batch
 
     def questions(self, limit: int = 256) -> bytes:
         """Give a batch."""
-        return self._take("questions")
+        return json.dumps(self._take("questions")).encode()
 
-    def events(self, limit: int = 1024) -> bytes:
-        """Give a batch."""
-        return self._take("events")
+    def events(self, limit: int = 1024, *, masked: bool = True, level: str = "info") -> tuple[bytes, bytes, bytes]:
+        """Give a batch, the calls in it as their lines."""
+        self.wanted = (masked, level)
+        batch = self._take("events")
+        calls = [event for event in batch if isinstance(event, Call)]
+        others = json.dumps([event for event in batch if not isinstance(event, Call)]).encode()
+        return others, b"".join(call.cdr for call in calls), b"".join(call.line for call in calls)
 
     def answer(self, answers: bytes) -> None:
         """Take a batch."""
@@ -140,7 +149,7 @@ class Bench:
         self.open_error: Exception | None = None
         self.stream = io.StringIO()
         self.write(lambda text: text)
-        module = CoreModule(open=self._open, check=lambda _snapshot: None, version="0")
+        module = CoreModule(open=self._open, check=lambda _snapshot: None, version="0", cdr_head=CDR_HEAD)
         self.service = Service(self.path, module, version="1", log_stream=self.stream)
 
     def _open(self, snapshot: bytes, node: Node) -> FakeCore:
@@ -284,9 +293,20 @@ async def test_finished_call_is_charged_and_logged(running: Bench) -> None:
     await until(lambda: len(running.records()) == 1)
     [record] = running.records()
     assert (record["call_id"], record["local_record_sequence_number"]) == ("c1", 1)
-    assert record["node_address"] == "127.0.0.1:40001"
     [line] = running.log("call.finished")
     assert line["call_id"] == "c1"
+
+
+async def test_the_core_is_told_how_lines_are_to_be(running: Bench) -> None:
+    """Level and masking of the configuration are what the lines of calls are asked for with, also after a reload."""
+    running.core.say(events=[CALL])
+    await until(lambda: running.core.wanted == (True, "info"))
+    running.write(
+        lambda text: text.replace("logs: {level: info, numbers: masked}", "logs: {level: error, numbers: full}")
+    )
+    await running.service.reload()
+    running.core.say(events=[CALL])
+    await until(lambda: running.core.wanted == (False, "error"))
 
 
 async def test_all_kinds_of_events_are_taken(running: Bench) -> None:
@@ -306,7 +326,7 @@ async def test_all_kinds_of_events_are_taken(running: Bench) -> None:
 async def test_a_long_queue_does_not_keep_the_loop(running: Bench) -> None:
     """More batches than one turn takes are all taken, over several turns."""
     for number in range(40):
-        running.core.waiting["events"].append([CALL | {"call_id": f"c{number}"}])
+        running.core.waiting["events"].append([Call(f"c{number}")])
     running.core.say()
     await until(lambda: len(running.records()) == 40)
     assert {record["call_id"] for record in running.records()} == {f"c{number}" for number in range(40)}
@@ -420,10 +440,10 @@ async def test_drain_is_bounded(running: Bench) -> None:
 
 async def test_stop_charges_the_calls_that_are_still_up(running: Bench) -> None:
     """What the core tells when it ends is on disk before the process is gone, in a closed file."""
-    running.core.last_words = [CALL | {"reason": "forward.node_stopped", "released_by": "border"}]
+    running.core.last_words = [CALL]
     await running.service.stop()
     [record] = running.records()
-    assert (record["reason"], record["cause_for_record_closing"]) == ("forward.node_stopped", 5)
+    assert record == {"local_record_sequence_number": 1, "call_id": "c1"}
     assert not list((running.directory / "cdr").glob("*.open"))
     assert running.log("border.stopped")[0]["records_lost"] == 0
     assert not running.service.health.is_live

@@ -1,19 +1,28 @@
 //! The running border as Python sees it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use ibcf_net::CoreConfig;
 use ibcf_sip::Snapshot;
+use ibcf_sip::event::{Level, NodeNames};
 use ibcf_sip::input::{Answer, TargetSet};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::BoundaryError;
+use crate::events::{Batch, LogLines};
 use crate::json::to_bytes;
 
 /// The running border: worker threads and sockets.
 #[pyclass(frozen, module = "ibcf._core")]
 pub(crate) struct Core {
     inner: ibcf_net::Core,
+    /// Those of the first snapshot: neither changes without a restart.
+    names: NodeNames,
 }
+
+/// Events as JSON, CDRs, log lines.
+type EventBytes<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 #[pymethods]
 impl Core {
@@ -27,9 +36,12 @@ impl Core {
     ) -> Result<Self, BoundaryError> {
         py.detach(|| {
             let snapshot = Snapshot::load(snapshot)?;
-            let inner =
-                ibcf_net::Core::new(snapshot, CoreConfig { workers, pin_workers, ..CoreConfig::default() })?;
-            Ok(Self { inner })
+            let node = snapshot.node.name.clone();
+            let config = CoreConfig { workers, pin_workers, ..CoreConfig::default() };
+            let inner = ibcf_net::Core::new(snapshot, config)?;
+            let address =
+                inner.listeners().first().map_or_else(|| node.clone(), |(_, address)| address.to_string());
+            Ok(Self { inner, names: NodeNames { node, address } })
         })
     }
 
@@ -69,9 +81,24 @@ impl Core {
         })
     }
 
-    #[pyo3(signature = (limit=1024))]
-    fn events<'py>(&self, py: Python<'py>, limit: usize) -> Result<Bound<'py, PyBytes>, BoundaryError> {
-        to_bytes(py, &self.inner.events(limit))
+    #[pyo3(signature = (limit=1024, *, masked=true, level="info"))]
+    fn events<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        masked: bool,
+        level: &str,
+    ) -> Result<EventBytes<'py>, BoundaryError> {
+        let least_level = Level::from_name(level).ok_or_else(|| BoundaryError::Level(level.to_owned()))?;
+        let batch = py.detach(|| {
+            let events = self.inner.events(limit);
+            Batch::write(&events, &self.names, LogLines { unix_ms: unix_ms(), masked, least_level })
+        })?;
+        Ok((
+            PyBytes::new(py, &batch.others),
+            PyBytes::new(py, &batch.cdrs),
+            PyBytes::new(py, &batch.log_lines),
+        ))
     }
 
     fn statistics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, BoundaryError> {
@@ -90,4 +117,9 @@ impl Core {
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.inner.stop());
     }
+}
+
+fn unix_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

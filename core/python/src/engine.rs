@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ibcf_sip::event::NodeNames;
 use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::rewrite::peer_tag;
 use ibcf_sip::snapshot::ListenerIndex;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::BoundaryError;
+use crate::events::{numbered_cdrs, others};
 use crate::json::to_bytes;
 
 /// Written where a listener has port 0 and no socket chose one.
@@ -24,12 +26,15 @@ const TICKS_MAX: usize = 100_000;
 #[pyclass(frozen, module = "ibcf._core")]
 pub(crate) struct Engine {
     listeners: Vec<String>,
+    names: NodeNames,
     state: Mutex<State>,
 }
 
 struct State {
     border: Border,
     outputs: ibcf_sip::Outputs,
+    /// Number of the last CDR.
+    last_cdr: u64,
 }
 
 /// What came of one call of an engine.
@@ -38,6 +43,7 @@ pub(crate) struct Outputs {
     sends: Vec<(String, String, Py<PyBytes>)>,
     questions: Py<PyBytes>,
     events: Py<PyBytes>,
+    cdrs: Py<PyBytes>,
     trace: Py<PyBytes>,
 }
 
@@ -55,12 +61,18 @@ impl Engine {
             listeners: snapshot.listeners.iter().map(|listener| with_port(listener.address)).collect(),
             shared: Arc::new(Shared::new(1)),
         };
+        let node = snapshot.node.name.clone();
+        let address = config.listeners.first().map_or_else(|| node.clone(), SocketAddr::to_string);
         let mut outputs = ibcf_sip::Outputs::default();
         if trace {
             outputs.trace = Trace::on();
         }
         let border = Border::new(config, Arc::new(snapshot));
-        Ok(Self { listeners, state: Mutex::new(State { border, outputs }) })
+        Ok(Self {
+            listeners,
+            names: NodeNames { node, address },
+            state: Mutex::new(State { border, outputs, last_cdr: 0 }),
+        })
     }
 
     #[pyo3(signature = (listener, source, data, *, now_ms, peer=None))]
@@ -112,11 +124,13 @@ impl Engine {
 
 impl Engine {
     fn run(&self, py: Python<'_>, work: impl FnOnce(&mut State) + Send) -> Result<Outputs, BoundaryError> {
-        let (sends, questions, events, trace) = py.detach(|| {
+        let (sends, questions, events, cdrs, trace) = py.detach(|| {
             // A panic of the core is raised in Python; whoever catches it may look at what is there.
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut state);
-            let outputs = &mut state.outputs;
+            let State { outputs, last_cdr, .. } = &mut *state;
+            let events = std::mem::take(&mut outputs.events);
+            let cdrs = numbered_cdrs(&events, &self.names, last_cdr);
             let sends: Vec<_> = outputs
                 .sends()
                 .iter()
@@ -125,12 +139,8 @@ impl Engine {
                     (listener, send.flow.remote.to_string(), outputs.bytes(send).to_vec())
                 })
                 .collect();
-            let taken = (
-                sends,
-                std::mem::take(&mut outputs.questions),
-                std::mem::take(&mut outputs.events),
-                outputs.trace.take(),
-            );
+            let taken =
+                (sends, std::mem::take(&mut outputs.questions), others(&events), cdrs, outputs.trace.take());
             outputs.clear();
             taken
         });
@@ -142,7 +152,8 @@ impl Engine {
                 })
                 .collect(),
             questions: to_bytes(py, &questions)?.unbind(),
-            events: to_bytes(py, &events)?.unbind(),
+            events: PyBytes::new(py, &events?).unbind(),
+            cdrs: PyBytes::new(py, &cdrs).unbind(),
             trace: to_bytes(py, &trace)?.unbind(),
         })
     }

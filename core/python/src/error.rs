@@ -29,6 +29,8 @@ pub(crate) enum BoundaryError {
     UnknownListener { id: String, known: String },
     /// Not `address:port`.
     Source(String),
+    /// No level of the log.
+    Level(String),
 }
 
 impl From<SnapshotError> for BoundaryError {
@@ -64,6 +66,9 @@ impl From<BoundaryError> for PyErr {
             BoundaryError::Source(text) => CoreError::new_err(format!(
                 "\"{text}\" is no source: give address:port, such as 127.0.0.1:5060"
             )),
+            BoundaryError::Level(text) => {
+                CoreError::new_err(format!("\"{text}\" is no level (known: debug, info, warning, error)"))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 mod core;
 mod engine;
 mod error;
+mod events;
 mod json;
 
 use pyo3::prelude::*;
@@ -17,7 +18,7 @@ mod _core {
     use ibcf_sip::Snapshot;
     use ibcf_sip::snapshot::document;
     use pyo3::prelude::*;
-    use pyo3::types::PyBytes;
+    use pyo3::types::{PyBytes, PyString};
 
     #[pymodule_export]
     use crate::core::Core;
@@ -39,9 +40,16 @@ mod _core {
         py.detach(|| Ok(ibcf_net::check_tls(&Snapshot::load(snapshot)?)?))
     }
 
+    /// Hides telephone numbers; a text that is not Unicode is made so, since a log line must always be writable.
+    #[pyfunction]
+    fn mask_numbers(text: &Bound<'_, PyString>) -> String {
+        ibcf_sip::event::mask_numbers(&text.to_string_lossy())
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("SNAPSHOT_VERSION", document::VERSION)?;
+        module.add("CDR_HEAD", PyBytes::new(module.py(), ibcf_sip::event::CDR_HEAD.as_bytes()))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

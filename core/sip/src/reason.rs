@@ -21,6 +21,19 @@ pub enum Source {
     Dns,
 }
 
+impl Source {
+    /// Returns the name used in records, logs and metric labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+            Self::Internal => "internal",
+            Self::Policy => "policy",
+            Self::Dns => "dns",
+        }
+    }
+}
+
 /// One entry of the catalogue.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Entry {

@@ -83,6 +83,8 @@ fn a_call_is_carried_and_leaves_one_record() {
     assert_eq!((record.record, record.outcome, record.status), (RecordKind::Call, Outcome::Answered, 200));
     assert_eq!((record.peer_in.as_str(), record.peer_out.as_deref()), ("carrier_a", Some("carrier_b")));
     assert_eq!((record.direction, record.route.as_deref()), ("exit", Some("to_b")));
+    let neighbour = record.neighbour.as_ref().expect("the peer that answered");
+    assert_eq!((neighbour.trusted, neighbour.address), (true, B.parse().ok()));
     assert_eq!(record.ring_ms.unwrap() - record.start_ms, 300);
     assert_eq!(record.answer_ms.unwrap() - record.start_ms, 2_300);
     assert_eq!(record.end_ms - record.answer_ms.unwrap(), 60_000);

@@ -44,6 +44,7 @@ fn a_503_moves_the_call_to_the_next_peer() {
     let record = world.records()[0];
     assert_eq!(record.outcome, Outcome::Answered);
     assert_eq!(record.peer_out.as_deref(), Some("carrier_c"));
+    assert_eq!(record.neighbour.as_ref().and_then(|neighbour| neighbour.address), C.parse().ok());
     let tried: Vec<_> =
         record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
     assert_eq!(tried, [("carrier_b", Some(503)), ("carrier_c", Some(200))]);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use ibcf_sip::event::{Event, Outcome};
+use ibcf_sip::event::{Event, Neighbour, Outcome};
 use serde_json::json;
 use support::*;
 
@@ -149,6 +149,15 @@ fn an_untrusted_peer_cannot_ask_for_originating_service() {
     );
     let sent = world.receive(B, &text);
     assert!(only(&sent, "INVITE").headers("P-Asserted-Identity").is_empty());
+    world.advance(400_000);
+    let record =
+        world.records().into_iter().find(|record| record.call_id.starts_with("t2")).expect("a record");
+    assert_eq!(
+        record.neighbour,
+        Some(Neighbour { trusted: false, address: None }),
+        "CH-44: the one that sent"
+    );
+    assert!(record.calling.is_empty(), "whose word is not believed");
 }
 
 #[test]

@@ -25,30 +25,25 @@ def stream() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-def encode(item: str, _number: int) -> bytes:
-    """Write a record as it is."""
-    return item.encode()
-
-
-class FlakyJournal(CdrJournal[str]):
+class FlakyJournal(CdrJournal):
     """Writes to a list; fails while told to."""
 
     def __init__(self, directory: Path) -> None:
         """Begin in good order."""
-        super().__init__(directory, "n", encode)
+        super().__init__(directory, "n", b"")
         self.failing = False
         self.tries = 0
-        self.written: list[str] = []
+        self.written: list[bytes] = []
         self.skipped: list[int] = []
         self.closed = False
 
-    def append(self, items: Sequence[str]) -> int:
+    def append(self, records: Sequence[bytes]) -> int:
         """Write, or fail."""
         self.tries += 1
         if self.failing:
             raise OSError(28, "No space left on device")
-        self.written += items
-        return len(items)
+        self.written += records
+        return len(records)
 
     def recover(self) -> None:
         """Do nothing."""
@@ -106,12 +101,12 @@ def events(stream: io.StringIO) -> list[str]:
 async def test_records_are_written_and_counted(tmp_path: Path) -> None:
     """What is submitted reaches the journal in order, and the metrics say so."""
     bench = Bench(tmp_path)
-    for item in "abc":
-        bench.writer.submit(item)
+    bench.writer.submit([b"a", b"b"])
+    bench.writer.submit([b"c"])
     await bench.settle()
-    bench.writer.submit("d")
+    bench.writer.submit([b"d"])
     await bench.settle()
-    assert bench.journal.written == list("abcd")
+    assert bench.journal.written == [b"a", b"b", b"c", b"d"]
     assert bench.value("ibcf_cdr_records_total", sink="file", result="written") == 4
     assert bench.value("ibcf_cdr_queue_records") == 0
     await bench.writer.stop()
@@ -122,10 +117,10 @@ async def test_full_disk_loses_nothing_and_is_said_once(tmp_path: Path, stream: 
     """While the disk is full records wait, tries get rarer, one alarm is logged; with room all are written."""
     bench = Bench(tmp_path)
     bench.journal.failing = True
-    bench.writer.submit("a")
+    bench.writer.submit([b"a"])
     await bench.settle()
     bench.now = 40.0
-    bench.writer.submit("b")
+    bench.writer.submit([b"b"])
     for _ in range(3):
         bench.go_on.set()
         await bench.settle()
@@ -137,7 +132,7 @@ async def test_full_disk_loses_nothing_and_is_said_once(tmp_path: Path, stream: 
     bench.journal.failing = False
     bench.go_on.set()
     await bench.settle()
-    assert bench.journal.written == ["a", "b"]
+    assert bench.journal.written == [b"a", b"b"]
     assert events(stream) == ["cdr.write_failed", "cdr.write_recovered"]
     assert bench.value("ibcf_cdr_oldest_unsent_seconds") == 0
     await bench.writer.stop()
@@ -148,15 +143,16 @@ async def test_what_does_not_fit_is_counted_and_leaves_a_gap(tmp_path: Path, str
     bench = Bench(tmp_path, queue_max=2)
     assert bench.value("ibcf_cdr_queue_limit") == 2
     bench.journal.failing = True
-    for item in "abcde":
-        bench.writer.submit(item)
+    bench.writer.submit([b"a", b"b", b"c"])
+    bench.writer.submit([b"d"])
+    bench.writer.submit([b"e"])
     await bench.settle()
     assert (bench.writer.waiting, bench.writer.lost) == (2, 3)
     assert bench.value("ibcf_cdr_records_total", sink="file", result="lost") == 3
     bench.journal.failing = False
     bench.go_on.set()
     await bench.settle()
-    assert (bench.journal.written, bench.journal.skipped) == (["a", "b"], [3])
+    assert (bench.journal.written, bench.journal.skipped) == ([b"a", b"b"], [3])
     assert events(stream).count("cdr.lost") == 1
     await bench.writer.stop()
 
@@ -164,16 +160,16 @@ async def test_what_does_not_fit_is_counted_and_leaves_a_gap(tmp_path: Path, str
 async def test_stop_writes_what_is_left(tmp_path: Path) -> None:
     """Records submitted right before the end are on disk after it."""
     bench = Bench(tmp_path)
-    bench.writer.submit("a")
+    bench.writer.submit([b"a"])
     await bench.writer.stop()
-    assert (bench.journal.written, bench.journal.closed) == (["a"], True)
+    assert (bench.journal.written, bench.journal.closed) == ([b"a"], True)
 
 
 async def test_stop_does_not_wait_for_a_dead_disk(tmp_path: Path, stream: io.StringIO) -> None:
     """With a disk that stays full the end comes in time, and what is lost is said."""
     bench = Bench(tmp_path)
     bench.journal.failing = True
-    bench.writer.submit("a")
+    bench.writer.submit([b"a"])
     await bench.settle()
     await bench.writer.stop(timeout_s=0.01)
     assert bench.writer.lost == 1
@@ -190,18 +186,18 @@ async def test_idle_writer_rotates_in_time(tmp_path: Path) -> None:
         closed.append(path)
         loop.call_soon_threadsafe(rotated.set)
 
-    journal = CdrJournal[str](
+    journal = CdrJournal(
         tmp_path,
         "n",
-        encode,
+        b"number ",
         rotate_seconds=1,
         clock=lambda: next(clock, 10.0),
         on_closed=note,
     )
     writer = CdrWriter(journal, Metrics(version="1", core_version="1", node="n"))
     writer.start()
-    writer.submit("a")
+    writer.submit([b"a"])
     async with asyncio.timeout(5):
         await rotated.wait()
     await writer.stop()
-    assert [path.read_text() for path in closed] == ["a\n"]
+    assert [path.read_text() for path in closed] == ["number 1a\n"]

@@ -38,6 +38,7 @@ class FakeOutputs:
         """Keep what is given back as the boundary has it."""
         self.sends = sends
         self.questions, self.events, self.trace = (msgspec.json.encode(part) for part in (questions, events, trace))
+        self.cdrs = b""
 
 
 class FakeEngine:

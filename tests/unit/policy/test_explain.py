@@ -34,6 +34,7 @@ class FakeOutputs:
     sends: list[tuple[str, str, bytes]] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
     happened: list[Any] = field(default_factory=list)
+    charged: list[Any] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)
 
     @property
@@ -45,6 +46,11 @@ class FakeOutputs:
     def events(self) -> bytes:
         """Return them as JSON."""
         return msgspec.json.encode(self.happened)
+
+    @property
+    def cdrs(self) -> bytes:
+        """Return them, a line each."""
+        return msgspec.json.Encoder().encode_lines(self.charged)
 
     @property
     def trace(self) -> bytes:
@@ -145,6 +151,15 @@ async def test_a_refusal_shows_its_status_and_reason(config: Config) -> None:
     assert told.answered is not None
     assert (told.answered.status, told.reason) == (503, "admit.rate")
     assert told.changes() == []
+
+
+async def test_a_rejected_call_shows_the_reason_of_its_record(config: Config) -> None:
+    """When the message became a call, its charging record has the reason, should there be one."""
+    peer = find_peer(config, "carrier_a")
+    assert peer is not None
+    outputs = FakeOutputs(charged=[{"call_id": "1", "reason": None}, {"call_id": "2", "reason": "decide.forbidden"}])
+    told = await explain(FakeEngine([outputs]), peer, INVITE, {}, FakeLocations())
+    assert told.reason == "decide.forbidden"
 
 
 async def test_an_engine_that_never_stops_asking_is_stopped(config: Config) -> None:

@@ -365,6 +365,7 @@ fn record(start_ms: u64) -> ibcf_sip::event::CallRecord {
         session_id: None,
         peer_in: "a".to_owned(),
         peer_out: None,
+        neighbour: None,
         direction: "exit",
         calling: Vec::new(),
         from: String::new(),

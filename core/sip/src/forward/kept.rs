@@ -3,7 +3,9 @@
 //! One text after the other, each behind its length, in one piece of memory: as a [`CallRecord`] with a string for each field it
 //! would take three times as much. The form is only for this process, so it has no version and is never read from outside.
 
-use crate::event::{Attempt, CallRecord, Outcome, RecordKind, ReleasedBy};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::event::{Attempt, CallRecord, Neighbour, Outcome, RecordKind, ReleasedBy};
 use crate::reason::{Reason, Source};
 use crate::snapshot::Direction;
 
@@ -77,6 +79,43 @@ impl Packed for String {
         *rest = behind;
         std::str::from_utf8(text).ok().map(str::to_owned)
     }
+}
+
+impl Packed for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        u64::take(rest).map(|value| value != 0)
+    }
+}
+
+/// The length of the address in bytes, the address, the port. What else a [`SocketAddr`] has is not for records.
+impl Packed for SocketAddr {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self.ip() {
+            IpAddr::V4(address) => put_octets(&address.octets(), out),
+            IpAddr::V6(address) => put_octets(&address.octets(), out),
+        }
+        self.port().put(out);
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        let length = usize::try_from(u64::take(rest)?).ok()?;
+        let (octets, behind) = rest.split_at_checked(length)?;
+        *rest = behind;
+        let address = match length {
+            4 => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
+            _ => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+        };
+        Some(Self::new(address, u16::take(rest)?))
+    }
+}
+
+fn put_octets(octets: &[u8], out: &mut Vec<u8>) {
+    out.push(octets.len() as u8);
+    out.extend_from_slice(octets);
 }
 
 /// A name of a closed list: an id of the catalogue, or a direction.
@@ -159,13 +198,15 @@ packed_enum!(Outcome: Answered, Failed, Cancelled, Rejected);
 packed_enum!(ReleasedBy: Upstream, Downstream, Border);
 packed_enum!(Source: Upstream, Downstream, Internal, Policy, Dns);
 packed_struct!(Attempt: peer, target, status, phrase, reason);
-packed_struct!(CallRecord: record, method, call_id, icid, orig_ioi, term_ioi, session_id, peer_in, peer_out, direction,
-    calling, from, called, request_uri_out, number, enum_class, route, outcome, status, reason, source, attempts, start_ms,
+packed_struct!(Neighbour: trusted, address);
+packed_struct!(CallRecord: record, method, call_id, icid, orig_ioi, term_ioi, session_id, peer_in, peer_out, neighbour,
+    direction, calling, from, called, request_uri_out, number, enum_class, route, outcome, status, reason, source, attempts, start_ms,
     ring_ms, answer_ms, end_ms, released_by, release_reason, generation);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{NodeNames, write_cdr};
 
     fn attempt(status: Option<u16>) -> Attempt {
         Attempt {
@@ -189,6 +230,7 @@ mod tests {
             session_id: text("ab30317f1a784dc48ff824d0d3715d86"),
             peer_in: "carrier_a".to_owned(),
             peer_out: text("carrier_b"),
+            neighbour: Some(Neighbour { trusted: true, address: "192.0.2.1:5060".parse().ok() }),
             direction: "entry",
             calling: vec!["sip:+44@a.example".to_owned(), "tel:+44".to_owned()],
             from: "sip:alice@a.example".to_owned(),
@@ -218,6 +260,7 @@ mod tests {
             direction: "exit",
             outcome: Outcome::Answered,
             icid: None,
+            neighbour: None,
             calling: Vec::new(),
             attempts: Vec::new(),
             call_id: String::new(),
@@ -231,7 +274,9 @@ mod tests {
 
     #[test]
     fn a_packed_record_comes_back_whole() {
-        for record in [full(), bare()] {
+        let address = "[2001:db8::1]:65535".parse().ok();
+        let far = |address| CallRecord { neighbour: Some(Neighbour { trusted: false, address }), ..bare() };
+        for record in [full(), bare(), far(address), far(None)] {
             assert_eq!(KeptRecord::pack(&record).unpack(), record);
         }
     }
@@ -248,8 +293,10 @@ mod tests {
     #[test]
     fn a_packed_record_is_hardly_longer_than_its_texts() {
         let record = bare();
-        let texts = serde_json::to_string(&record).unwrap().len();
-        assert!(KeptRecord::pack(&record).0.len() < texts / 2);
+        let names = NodeNames { node: String::new(), address: String::new() };
+        let mut line = Vec::new();
+        write_cdr(&record, &names, &mut line);
+        assert!(KeptRecord::pack(&record).0.len() < line.len() / 4);
     }
 
     #[test]

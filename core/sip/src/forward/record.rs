@@ -1,10 +1,10 @@
 //! The charging record of a request that is over (TS 32.260 §5.2.1, CH-10 to CH-17): exactly one for each that was admitted.
 
 use crate::border::{Border, Scope};
-use crate::event::{Attempt, CallRecord, Event, Outcome, RecordKind};
+use crate::event::{Attempt, CallRecord, Event, Neighbour, Outcome, RecordKind};
 use crate::message::{HeaderId, Message, Method, NameAddr, Span};
 use crate::reason::Reason;
-use crate::snapshot::{PeerIndex, Snapshot};
+use crate::snapshot::{Direction, PeerIndex, Snapshot};
 
 use smallvec::SmallVec;
 
@@ -57,6 +57,7 @@ pub(super) fn make_record(
         session_id: context.named.session_id.map(|span| text(span.of(&context.request))),
         peer_in: name(context.upstream),
         peer_out: context.facts.peer_out.map(name),
+        neighbour: neighbour(context),
         direction: context.direction().name(),
         calling: Vec::new(),
         from: text(context.named.from.of(&context.request)),
@@ -110,6 +111,18 @@ impl Named {
             identities: identities.map(|value| message.span_of(value.value)).collect(),
         }
     }
+}
+
+/// The other network, as it was when this began: a reload changes nothing of what was agreed for this request.
+fn neighbour(context: &RequestContext) -> Option<Neighbour> {
+    let facts = &context.facts;
+    let is_exit = context.direction() == Direction::Exit;
+    let peer = if is_exit { facts.peer_out? } else { context.upstream };
+    let tried = facts.attempts.iter().rfind(|tried| is_exit && tried.peer == peer);
+    Some(Neighbour {
+        trusted: context.generation.snapshot.agreement(peer).trusted,
+        address: tried.map(|tried| tried.place.address),
+    })
 }
 
 fn attempt(tried: &Tried, snapshot: &Snapshot) -> Attempt {

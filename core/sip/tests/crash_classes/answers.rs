@@ -2,7 +2,7 @@
 
 use super::*;
 use ibcf_sip::Input;
-use ibcf_sip::event::Event;
+use ibcf_sip::event::{CDR_HEAD, CallLineForm, CallRecord, Event, NodeNames, write_call_line, write_cdr};
 use ibcf_sip::input::{Answer, AnswerBody, EnumOutcome};
 use ibcf_sip::output::QuestionId;
 
@@ -90,11 +90,24 @@ fn hostile_messages_become_good_json() {
         victim.world.events.len()
     );
     for event in &victim.world.events {
-        let json = serde_json::to_vec(event).expect("an event is JSON");
+        let (json, key) = match event {
+            Event::CallFinished(record) => (cdr(record), "record"),
+            event => (serde_json::to_vec(event).expect("an event is JSON"), "event"),
+        };
         let read: serde_json::Value = serde_json::from_slice(&json).expect("and reads back");
-        assert!(read["event"].is_string());
+        assert!(read[key].is_string());
         let bound = if matches!(event, Event::MessageRefused { .. }) { 1_000 } else { 60_000 };
         assert!(json.len() < bound, "{} bytes: {:.300}", json.len(), String::from_utf8_lossy(&json));
     }
     victim.assert_well();
+}
+
+fn cdr(record: &CallRecord) -> Vec<u8> {
+    let names = NodeNames { node: "n".to_owned(), address: "192.0.2.9:5060".to_owned() };
+    let mut line = format!("{CDR_HEAD}1").into_bytes();
+    write_cdr(record, &names, &mut line);
+    let mut log_line = Vec::new();
+    write_call_line(record, CallLineForm { unix_ms: 1, node: "n", masked: true }, &mut log_line);
+    serde_json::from_slice::<serde_json::Value>(&log_line).expect("the log line reads too");
+    line
 }

@@ -1,4 +1,4 @@
-"""Numbers are hidden in one place (ENUM-52)."""
+"""Numbers are hidden in one place (ENUM-52), for the lines of calls and all others."""
 
 import pytest
 
@@ -48,6 +48,11 @@ def test_last_four_digits_are_hidden(text: str, masked: str) -> None:
 def test_what_is_no_number_stays(text: str) -> None:
     """Addresses, ports, times, service numbers and names are left alone."""
     assert mask_numbers(text) == text
+
+
+def test_a_text_that_is_not_unicode_is_masked_all_the_same() -> None:
+    """What a file name may have in it costs a character of the line, and no exception."""
+    assert mask_numbers("\udcff +441632960083").endswith(" +44163296xxxx")
 
 
 def test_masking_twice_changes_nothing() -> None:

@@ -1,57 +1,11 @@
-//! What the border tells the control plane: charging records, and things worth a log line or an alarm.
+//! The record of a finished call or standalone transaction: what the two lines about it are written from.
 
-use serde::Serialize;
+use std::net::SocketAddr;
 
-use crate::decide::{Cause, Change};
-
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// A call or a standalone transaction is over: exactly one for each one admitted (invariant 2). Never dropped silently.
-    CallFinished(Box<CallRecord>),
-    /// A message was refused before it became a call (unknown source, broken bytes, rate). Rate-limited, with a count of what was left out.
-    MessageRefused {
-        /// Id of the catalogue.
-        reason: &'static str,
-        /// The peer's id, when the source belongs to one.
-        peer: Option<String>,
-        /// Address of the sender.
-        source: String,
-        /// What was wrong and where.
-        detail: String,
-        /// How many more were refused since the last such event.
-        suppressed: u64,
-        /// When, in milliseconds since 1970.
-        unix_ms: u64,
-    },
-    /// A target can be reached again, or cannot any more; once for each change, over all workers.
-    TargetState {
-        /// The peer's id.
-        peer: String,
-        /// The target's id.
-        target: String,
-        /// Which of the two.
-        state: Change,
-        /// What showed it.
-        cause: Cause,
-        /// When, in milliseconds since 1970.
-        unix_ms: u64,
-    },
-    /// Something an operator should look at.
-    Alarm {
-        /// A stable name: `panic`, `token_open_failed`, `late_answer` ...
-        name: &'static str,
-        /// The same in words.
-        detail: String,
-        /// When, in milliseconds since 1970.
-        unix_ms: u64,
-    },
-}
+use crate::reason::Source;
 
 /// What kind of charging record it is (TS 32.260 §5.2.1: session or event).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
     /// An INVITE, answered or not.
     Call,
@@ -59,9 +13,18 @@ pub enum RecordKind {
     Event,
 }
 
+impl RecordKind {
+    /// Returns the name used in records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Event => "event",
+        }
+    }
+}
+
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// 2xx.
     Answered,
@@ -73,9 +36,20 @@ pub enum Outcome {
     Rejected,
 }
 
+impl Outcome {
+    /// Returns the name used in records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// Who ended an answered call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleasedBy {
     /// BYE from the caller's side.
     Upstream,
@@ -85,8 +59,19 @@ pub enum ReleasedBy {
     Border,
 }
 
+impl ReleasedBy {
+    /// Returns the name used in records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+            Self::Border => "border",
+        }
+    }
+}
+
 /// One try at a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The peer's id.
     pub peer: String,
@@ -100,8 +85,17 @@ pub struct Attempt {
     pub reason: Option<&'static str>,
 }
 
+/// The network on the other side of the border: where the request came from on entry, where it went on exit (CH-44).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Is it in our trust domain?
+    pub trusted: bool,
+    /// On exit, the address of the target that was tried last there.
+    pub address: Option<SocketAddr>,
+}
+
 /// All that charging and the log line need. Times are milliseconds since 1970-01-01 UTC.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
     /// Session or event record.
     pub record: RecordKind,
@@ -121,6 +115,8 @@ pub struct CallRecord {
     pub peer_in: String,
     /// Peer that it went to; `None` when it went to nobody.
     pub peer_out: Option<String>,
+    /// The other network, seen from ours; `None` when the request went to nobody.
+    pub neighbour: Option<Neighbour>,
     /// `exit` (home to peer) or `entry` (from a peer).
     pub direction: &'static str,
     /// P-Asserted-Identity values as received and believed, else empty (CH-04 makes that `unknown`).
@@ -144,7 +140,7 @@ pub struct CallRecord {
     /// Our reason, an id of the catalogue, when this border refused, failed or ended it.
     pub reason: Option<&'static str>,
     /// Whose fault, when there is a reason.
-    pub source: Option<crate::reason::Source>,
+    pub source: Option<Source>,
     /// Every target tried, in order.
     pub attempts: Vec<Attempt>,
     /// Request received.
@@ -161,4 +157,51 @@ pub struct CallRecord {
     pub release_reason: Option<String>,
     /// Policy generation that decided.
     pub generation: u64,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A call that was answered after a second and ended by the caller.
+    pub(in crate::event) fn answered() -> CallRecord {
+        CallRecord {
+            record: RecordKind::Call,
+            method: "INVITE".to_owned(),
+            call_id: "+441632960083@host".to_owned(),
+            icid: Some("icid-1".to_owned()),
+            orig_ioi: Some("a.example".to_owned()),
+            term_ioi: None,
+            session_id: None,
+            peer_in: "carrier_a".to_owned(),
+            peer_out: Some("carrier_b".to_owned()),
+            neighbour: Some(Neighbour { trusted: false, address: "192.0.2.1:5060".parse().ok() }),
+            direction: "exit",
+            calling: vec!["tel:+441632960000".to_owned()],
+            from: "sip:a@a.example".to_owned(),
+            called: "tel:+441632960083".to_owned(),
+            request_uri_out: None,
+            number: Some("+441632960083".to_owned()),
+            enum_class: None,
+            route: None,
+            outcome: Outcome::Answered,
+            status: 200,
+            reason: None,
+            source: None,
+            attempts: vec![Attempt {
+                peer: "carrier_b".to_owned(),
+                target: "b1".to_owned(),
+                status: Some(200),
+                phrase: Some("OK".to_owned()),
+                reason: None,
+            }],
+            start_ms: 1_795_407_240_000,
+            ring_ms: Some(1_795_407_240_500),
+            answer_ms: Some(1_795_407_241_000),
+            end_ms: 1_795_407_251_250,
+            released_by: Some(ReleasedBy::Upstream),
+            release_reason: None,
+            generation: 3,
+        }
+    }
 }
