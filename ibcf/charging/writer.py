@@ -1,6 +1,7 @@
 """Charging records from memory to disk, never in the way of a call (CH-26).
 
-Records wait in a bounded queue; a thread writes them in batches with one fsync each. When the disk is full or the
+Records wait in a bounded queue; a thread writes them in batches with one fsync each, which costs as much as writing
+fifty of them: so the first waits a moment for company. When the disk is full or the
 folder cannot be written, nothing is lost until the queue is full: writing is tried again with growing pauses, an alarm
 is logged once, and the age of the oldest record is a metric. What does not fit any more is counted and leaves a gap in
 the sequence numbers.
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 QUEUE_MAX: Final = 100_000
 BATCH_MAX: Final = 1_000
+GATHER_S: Final = 0.2
+"""So long a record may wait for others: what is not on disk is lost when the process or the host crashes."""
 PAUSE_FIRST_S: Final = 0.5
 PAUSE_MAX_S: Final = 30.0
 
@@ -41,11 +44,14 @@ class CdrWriter:
     journal: CdrJournal
     metrics: Metrics
     queue_max: int = QUEUE_MAX
+    gather_s: float = GATHER_S
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     in_thread: Callable[[Callable[[], int]], Awaitable[int]] = _to_thread
     _queue: deque[tuple[float, bytes]] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is nothing to wait for any more."""
     _task: asyncio.Task[None] | None = None
     _stopping: bool = False
     _failing: bool = False
@@ -81,6 +87,8 @@ class CdrWriter:
         if len(records) > room:
             self._lose(len(records) - room)
         self._wake.set()
+        if len(self._queue) >= BATCH_MAX:
+            self._hurry.set()
 
     def _lose(self, count: int) -> None:
         is_first = self._lost_unnumbered == 0
@@ -94,6 +102,7 @@ class CdrWriter:
         """Write what is left, within *timeout_s*, and close the file."""
         self._stopping = True
         self._wake.set()
+        self._hurry.set()
         is_done = True
         if self._task is not None:
             try:
@@ -118,6 +127,7 @@ class CdrWriter:
     async def _run(self) -> None:
         pause = PAUSE_FIRST_S
         while self._queue or not self._stopping:
+            await self._gather()
             try:
                 await self._write_batch()
             except OSError as error:
@@ -128,6 +138,16 @@ class CdrWriter:
             pause = PAUSE_FIRST_S
             if not self._queue and not self._stopping:
                 await self._wait()
+
+    async def _gather(self) -> None:
+        """Let the oldest record wait until it was here for a moment, or there are enough for a batch."""
+        seconds = self.gather_s - self._oldest_age()
+        if not self._queue or len(self._queue) >= BATCH_MAX or self._stopping or seconds <= 0:
+            return
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     async def _write_batch(self) -> None:
         """Write once, or look whether the file is due."""

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from ibcf.charging.journal import CdrJournal
-from ibcf.charging.writer import PAUSE_FIRST_S, CdrWriter
+from ibcf.charging.writer import BATCH_MAX, PAUSE_FIRST_S, CdrWriter
 from ibcf.observe import logs
 from ibcf.observe.metrics import Metrics
 
@@ -65,7 +65,7 @@ async def at_once(work: Callable[[], int]) -> int:
 class Bench:
     """A writer whose pauses end when the test says so."""
 
-    def __init__(self, directory: Path, **options: Any) -> None:
+    def __init__(self, directory: Path, *, gather_s: float = 0.0, **options: Any) -> None:
         """Put the parts together."""
         self.journal = FlakyJournal(directory)
         self.metrics = Metrics(version="1", core_version="1", node="n")
@@ -73,7 +73,13 @@ class Bench:
         self.go_on = asyncio.Event()
         self.now = 0.0
         self.writer = CdrWriter(
-            self.journal, self.metrics, clock=lambda: self.now, pause=self.pause, in_thread=at_once, **options
+            self.journal,
+            self.metrics,
+            gather_s=gather_s,
+            clock=lambda: self.now,
+            pause=self.pause,
+            in_thread=at_once,
+            **options,
         )
         self.writer.start()
 
@@ -155,6 +161,46 @@ async def test_what_does_not_fit_is_counted_and_leaves_a_gap(tmp_path: Path, str
     assert (bench.journal.written, bench.journal.skipped) == ([b"a", b"b"], [3])
     assert events(stream).count("cdr.lost") == 1
     await bench.writer.stop()
+
+
+async def test_records_wait_for_company_and_not_longer(tmp_path: Path) -> None:
+    """A young record waits, and those that come meanwhile are written with it; an old one does not wait any more."""
+    bench = Bench(tmp_path, gather_s=0.02)
+    bench.writer.submit([b"a"])
+    await bench.settle()
+    bench.writer.submit([b"b"])
+    await bench.settle()
+    assert bench.journal.written == []
+    async with asyncio.timeout(5):
+        while bench.writer.waiting:
+            await bench.settle()
+    assert (bench.journal.written, bench.journal.tries) == ([b"a", b"b"], 1)
+    bench.writer.submit([b"c"])
+    bench.now += 0.02
+    await bench.settle()
+    assert bench.journal.written == [b"a", b"b", b"c"]
+    await bench.writer.stop()
+
+
+async def test_a_whole_batch_waits_for_nothing(tmp_path: Path) -> None:
+    """Once there are as many records as are written at once, they are."""
+    bench = Bench(tmp_path, gather_s=3600.0)
+    bench.writer.submit([b"a"])
+    await bench.settle()
+    bench.writer.submit([b"b"] * (BATCH_MAX - 1))
+    await bench.settle()
+    assert len(bench.journal.written) == BATCH_MAX
+    await bench.writer.stop()
+
+
+async def test_the_end_waits_for_no_company(tmp_path: Path) -> None:
+    """Records that still wait for others are written when the process stops."""
+    bench = Bench(tmp_path, gather_s=3600.0)
+    bench.writer.submit([b"a"])
+    await bench.settle()
+    assert bench.journal.written == []
+    await bench.writer.stop()
+    assert (bench.journal.written, bench.journal.closed) == ([b"a"], True)
 
 
 async def test_stop_writes_what_is_left(tmp_path: Path) -> None:
