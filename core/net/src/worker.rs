@@ -142,6 +142,7 @@ impl Parts {
             publisher: Publisher::default(),
             has_more: vec![false; listeners],
             turns_without_poll: 0,
+            ended: self.common.clock.now(),
             events: Events::with_capacity(listeners + 1),
             sockets: self.sockets,
             poll: self.poll,
@@ -167,6 +168,8 @@ struct Worker<H, F> {
     /// Sockets that may hold more: the poll tells once, so they are read until they would block.
     has_more: Vec<bool>,
     turns_without_poll: u32,
+    /// When the last turn ended, which is when the next one begins to wait.
+    ended: Now,
     events: Events,
 }
 
@@ -207,7 +210,8 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         self.publish(now, goes_on);
         let is_idle = self.serving.is_idle() && self.streams.is_idle();
         self.common.inboxes[self.index].is_idle.store(is_idle, Ordering::Release);
-        let busy = self.common.clock.now().time.since(now.time);
+        self.ended = self.common.clock.now();
+        let busy = self.ended.time.since(now.time);
         self.counters().busy_nanos.add(u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX));
         goes_on
     }
@@ -229,7 +233,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
     }
 
     fn wait(&mut self) {
-        if self.streams.accepts_again(self.common.clock.now()) {
+        if self.streams.accepts_again(self.ended) {
             for (has_more, socket) in self.has_more.iter_mut().zip(&self.sockets) {
                 *has_more |= matches!(socket, ListenerSocket::Connections(_));
             }
@@ -247,7 +251,7 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         {
             Some(Duration::ZERO)
         } else {
-            let now = self.common.clock.now().time;
+            let now = self.ended.time;
             let due = [self.serving.next_due(), self.publisher.next_due(), self.streams.next_due()];
             let due = due.into_iter().flatten().min();
             let due = due.map(|due| due.since(now));
