@@ -1,6 +1,7 @@
 """The border as a service: load, reload, drain, neighbours and name servers that misbehave."""
 
 import json
+import os
 import random
 import resource
 import shutil
@@ -34,6 +35,21 @@ def test_unknown_source_gets_403_and_leaves_no_call(scene: Stage) -> None:
     assert scene.grown("ibcf_call_attempts_total") == 0
     assert scene.border.metrics().value("ibcf_transactions_active") == 0
     assert scene.border.records() == []
+
+
+def test_python_gives_way_to_the_workers(scene: Stage) -> None:
+    """Where Python shares a core with a worker, the message goes first: only the worker keeps its priority."""
+    pid = scene.border.wait_for_log("border.ready")["pid"]
+    assert isinstance(pid, int)
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    workers = {
+        thread.name: os.getpriority(os.PRIO_PROCESS, int(thread.name))
+        for thread in threads
+        if "worker" in (thread / "comm").read_text()
+    }
+    python = os.getpriority(os.PRIO_PROCESS, pid)
+    assert workers
+    assert {nice + 5 for nice in workers.values()} == {python}
 
 
 def test_unknown_source_can_be_met_with_silence(set_stage: SetStage) -> None:
