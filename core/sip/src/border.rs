@@ -10,7 +10,7 @@ mod timers;
 mod watched;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -68,6 +68,8 @@ pub struct Border {
     pub(crate) hasher: KeyHasher,
     pub(crate) draws: u64,
     pub(crate) listeners: Vec<SocketAddr>,
+    /// Hosts and ports that name this border, as it writes them itself.
+    pub(crate) own_hosts: Vec<(String, u16)>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) generation: Arc<Generation>,
     pub(crate) older: VecDeque<Arc<Generation>>,
@@ -97,6 +99,8 @@ pub struct Border {
     pub(crate) scratch: DraftScratch,
     /// For what is written before it is known how long it is.
     pub(crate) buffer: Vec<u8>,
+    /// For the message that leaves.
+    pub(crate) outgoing: Vec<u8>,
 }
 
 /// The moment and the outputs that every stage gets handed on.
@@ -134,12 +138,16 @@ impl Border {
         let (table_seed, map_seed) = config.seed.split_at(16);
         let seed: [u8; 16] = table_seed.try_into().unwrap_or_default();
         let map_seed = map_seed.iter().fold(0_u64, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+        // Neither changes while the process lives: see `check_successor`.
+        let advertised = snapshot.listeners.iter().filter_map(|listener| listener.advertised);
+        let own_hosts = config.listeners.iter().copied().chain(advertised).map(host_and_port).collect();
         let generation = Arc::new(Generation::new(snapshot, &config.shared));
         let mut border = Self {
             worker: config.worker,
             hasher: KeyHasher::new(seed),
             draws: 0,
             listeners: config.listeners,
+            own_hosts,
             shared: config.shared,
             generation,
             older: VecDeque::new(),
@@ -166,6 +174,7 @@ impl Border {
             stored_index: HeaderIndex::default(),
             scratch: DraftScratch::default(),
             buffer: Vec::new(),
+            outgoing: Vec::new(),
         };
         border.watch_peers();
         border.arrange_probes(Time::ZERO);
@@ -428,6 +437,14 @@ impl Border {
     fn timers_max(&self) -> usize {
         timers::timers_max(self.contexts.capacity_max(), self.calls.capacity_max())
     }
+}
+
+fn host_and_port(address: SocketAddr) -> (String, u16) {
+    let host = match address.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    (host, address.port())
 }
 
 /// The stage that owns *reason*.

@@ -41,12 +41,16 @@ impl BranchId {
     }
 
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(COOKIE);
-        for byte in fields(self.slot, self.number, self.loop_hash).into_iter().chain(self.check.to_be_bytes())
-        {
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+        let mut bytes = [0; 21];
+        bytes[..13].copy_from_slice(&fields(self.slot, self.number, self.loop_hash));
+        bytes[13..].copy_from_slice(&self.check.to_be_bytes());
+        let mut text = [0; BRANCH_LENGTH];
+        let (cookie, digits) = text.split_at_mut(COOKIE.len());
+        cookie.copy_from_slice(COOKIE);
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
+        out.extend_from_slice(&text);
     }
 
     /// Can a branch of ours stand somewhere in *text*? `false` is sure, and costs little.

@@ -97,6 +97,7 @@ impl Border {
         if was_unanswered && context.final_status.is_some() {
             self.unanswered -= 1;
             self.forget_arrival(&mut context);
+            context.shorten();
         }
         if context.is_finished() {
             self.forget(id, &context);

@@ -166,7 +166,8 @@ impl Border {
         hop: Flow,
         scope: &mut Scope<'_>,
     ) {
-        let mut sent = Vec::with_capacity(context.request.len() + 512);
+        let mut sent = std::mem::take(&mut self.outgoing);
+        sent.clear();
         let number = context.branches.len() as u8;
         let mut hop = hop;
         let mut written = self.write_stored(id, context, message, (peer, hop), &mut sent, scope);
@@ -210,7 +211,7 @@ impl Border {
             peer,
             hop,
             client,
-            sent: sent.into_boxed_slice(),
+            sent: sent.as_slice().into(),
             outline: written.outline,
             cancel: None,
             has_final: false,
@@ -220,6 +221,7 @@ impl Border {
             place: None,
             session_s: written.session_s,
         });
+        self.outgoing = sent;
         if context.is_invite() {
             self.restart_timer_c(id, context, number, scope);
         }
@@ -303,13 +305,12 @@ impl Border {
             snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, trace);
         }
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
-            let icid = crossing.icid.map_or_else(|| self.draw_icid(), str::to_owned);
             let name = snapshot.node.name.as_str();
             let charged = rewrite::apply_charging_to_request(
                 &mut draft,
                 &to.charging,
                 from.trusted,
-                &icid,
+                || crossing.icid.map_or_else(|| self.draw_icid(), str::to_owned),
                 name,
                 trace,
             );

@@ -32,7 +32,8 @@ pub(crate) struct RequestContext {
     pub(crate) generation: Arc<Generation>,
     pub(crate) key: ServerKey,
     pub(crate) server: Server,
-    /// The request as it came: failover starts from it anew, and our own answers are built from it.
+    /// The request as it came: failover starts from it anew, and our own answers are built from it. Once it is answered
+    /// only its first line and what its records name.
     pub(crate) request: Box<[u8]>,
     pub(crate) named: Named,
     pub(crate) arrival: Arrival,
@@ -318,6 +319,16 @@ impl RequestContext {
 
     pub(crate) fn has_live_branch(&self) -> bool {
         self.branches.iter().any(|branch| !branch.has_final)
+    }
+
+    /// Answered: from now on only repetitions are absorbed, for 32 s over UDP (Timers H, J, L), so little is kept.
+    pub(crate) fn shorten(&mut self) {
+        self.request = self.named.shorten(&self.request);
+        if !self.is_invite() {
+            for branch in self.branches.iter_mut().filter(|branch| branch.has_final) {
+                branch.sent = Box::default();
+            }
+        }
     }
 
     /// Everything is over: nothing can arrive any more that needs this context.

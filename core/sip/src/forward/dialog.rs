@@ -145,7 +145,8 @@ impl Border {
             icid: None,
             branch: BranchId::stateless(&self.hasher, branch, loop_hash),
         };
-        let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
+        let mut bytes = std::mem::take(&mut self.outgoing);
+        bytes.clear();
         self.write_request(message, request, &crossing, &mut bytes, scope);
         scope.step(
             Stage::Forward,
@@ -155,6 +156,7 @@ impl Border {
             Some("RFC 3261 §16.11"),
         );
         scope.out.send(route.hop, &bytes);
+        self.outgoing = bytes;
         self.shard_in(&generation, route.downstream).request(Way::Sent, Method::Ack);
     }
 

@@ -92,7 +92,7 @@ pub(super) fn make_record(
 }
 
 /// Where in the stored request the names stand that its record has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
     call_id: Span,
     from: Span,
@@ -110,6 +110,19 @@ impl Named {
             session_id: message.first(HeaderId::SessionId).map(|header| message.span_of(header.value)),
             identities: identities.map(|value| message.span_of(value.value)).collect(),
         }
+    }
+
+    /// Cuts *request* down to its first line and these names.
+    pub(super) fn shorten(&mut self, request: &[u8]) -> Box<[u8]> {
+        let line_end = memchr::memchr(b'\r', request).unwrap_or(request.len());
+        let mut kept = request.get(..line_end).unwrap_or_default().to_vec();
+        let spans = [&mut self.call_id, &mut self.from].into_iter().chain(&mut self.session_id);
+        for span in spans.chain(&mut self.identities) {
+            let start = kept.len() as u32;
+            kept.extend_from_slice(span.of(request));
+            *span = Span { start, end: kept.len() as u32 };
+        }
+        kept.into_boxed_slice()
     }
 }
 

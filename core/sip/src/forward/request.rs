@@ -325,7 +325,7 @@ impl Border {
             key,
             server,
             request: message.bytes().into(),
-            named: Named::find(message),
+            named: if is_initial(message) { Named::find(message) } else { Named::default() },
             arrival: Arrival {
                 flow: received.flow,
                 reply_to: self.reply_to(message, received.flow),
@@ -475,6 +475,12 @@ impl Border {
 
     /// Does the URI name this border: one of its addresses, its name or its domain?
     pub(crate) fn is_own_uri(&self, uri: &Uri<'_>) -> bool {
+        // As we write it ourselves it need not be read to be known.
+        let is_written_so =
+            |(host, port): &(String, u16)| uri.port == Some(*port) && host.as_bytes() == uri.host;
+        if self.own_hosts.iter().any(is_written_so) {
+            return true;
+        }
         let snapshot = &self.generation.snapshot;
         match uri.host_is_ip() {
             Some(ip) => {

@@ -111,7 +111,7 @@ impl Border {
         headers: &[(&str, &[u8])],
         scope: &mut Scope<'_>,
     ) {
-        let mut out = std::mem::take(&mut context.last_sent);
+        let mut out = std::mem::take(&mut self.buffer);
         out.clear();
         let from = (context.arrival.flow.remote, scope.now.time.since(context.arrival.time));
         let mut write = |border: &Self, message: &Message<'_>| {
@@ -127,7 +127,9 @@ impl Border {
             }
             self.stored_index = index;
         }
-        context.last_sent = out;
+        context.last_sent.clear();
+        context.last_sent.extend_from_slice(&out);
+        self.buffer = out;
         scope.step(Stage::Forward, None, "answers", || format!("{status} {phrase}"), None);
     }
 
@@ -207,7 +209,8 @@ impl Border {
         if !may {
             return false;
         }
-        let mut bytes = Vec::with_capacity(response.bytes().len());
+        let mut bytes = std::mem::take(&mut self.outgoing);
+        bytes.clear();
         self.write_response_upstream(context, number, response, &mut bytes, scope);
         let method = context.method();
         self.peer_shard_of(context).response(Way::Sent, method, status);
@@ -220,8 +223,13 @@ impl Border {
         );
         scope.out.send(context.arrival.reply_to, &bytes);
         // A 2xx to an INVITE is repeated by the far side, not by us (RFC 6026 §7.1).
-        context.last_sent =
-            if context.is_invite() && (200..300).contains(&status) { Vec::new() } else { bytes };
+        context.last_sent.clear();
+        if context.is_invite() && (200..300).contains(&status) {
+            context.last_sent = Vec::new();
+        } else {
+            context.last_sent.extend_from_slice(&bytes);
+        }
+        self.outgoing = bytes;
         true
     }
 

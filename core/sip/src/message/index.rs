@@ -53,6 +53,9 @@ pub(crate) struct ViaEntry {
     pub(crate) port: Option<u16>,
     pub(crate) params: Span,
     pub(crate) branch: Option<Span>,
+    pub(crate) received: Option<Span>,
+    pub(crate) has_rport: bool,
+    pub(crate) rport: Option<u16>,
 }
 
 /// Where the parts of From or To stand.

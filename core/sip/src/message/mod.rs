@@ -193,17 +193,11 @@ impl<'a> Message<'a> {
     /// Walks over the headers of that name in their order.
     pub fn all(&self, id: HeaderId) -> impl Iterator<Item = Header<'a>> + use<'a> {
         let message = *self;
-        let entries = self.index.entries.as_slice();
-        let start = self.index.first(id).unwrap_or(entries.len());
-        // Most headers stand once: no need to look at the rest.
-        let end = if self.index.repeated & id.bit() == 0 {
-            entries.len().min(start.saturating_add(1))
-        } else {
-            entries.len()
-        };
-        (start..end).filter_map(move |at| {
-            let entry = entries.get(at).filter(|entry| entry.id == id)?;
-            Some(message.header(at, entry))
+        let mut next = self.index.first(id);
+        std::iter::from_fn(move || {
+            let at = next?;
+            next = message.next_of(id, at);
+            message.header_at(at)
         })
     }
 
@@ -219,10 +213,18 @@ impl<'a> Message<'a> {
     }
 
     /// Walks over the values of a header that is a list: comma-separated ones in a line, and line after line (§7.3.1).
-    pub fn values(&self, id: HeaderId) -> impl Iterator<Item = HeaderValue<'a>> + use<'a> {
-        self.all(id).flat_map(|header| {
-            elements(header.value).map(move |value| HeaderValue { value, header: header.index })
-        })
+    pub fn values(&self, id: HeaderId) -> Values<'a> {
+        Values { message: *self, id, next: self.index.first(id), header: 0, rest: None }
+    }
+
+    /// The position of the next header of that name behind a position.
+    fn next_of(&self, id: HeaderId, at: usize) -> Option<usize> {
+        if self.index.repeated & id.bit() == 0 {
+            return None; // most headers stand once: no need to look at the rest
+        }
+        let from = at.saturating_add(1);
+        let rest = self.index.entries.get(from..)?;
+        rest.iter().position(|entry| entry.id == id).map(|found| from.saturating_add(found))
     }
 
     /// Returns the offset of the blank line behind the headers.
@@ -249,6 +251,9 @@ impl<'a> Message<'a> {
             port: via.port,
             params: self.span_of(via.params.0),
             branch: via.branch.map(|branch| self.span_of(branch)),
+            received: via.received.map(|received| self.span_of(received)),
+            has_rport: via.has_rport,
+            rport: via.rport,
         }));
         Ok(via)
     }
@@ -271,7 +276,7 @@ impl<'a> Message<'a> {
     /// Reads Call-ID: one word, case-sensitive (§20.8).
     pub fn call_id(&self) -> Result<&'a [u8], HeaderError> {
         let value = self.need(HeaderId::CallId)?.value;
-        if value.is_empty() || !value.iter().all(u8::is_ascii_graphic) {
+        if value.is_empty() || !scan::all(value, |byte| byte.is_ascii_graphic()) {
             return Err(malformed(HeaderId::CallId)(SyntaxError(
                 "Call-ID is one word of visible ASCII characters",
             )));
@@ -340,6 +345,9 @@ impl<'a> Message<'a> {
             port: read.port,
             params: Params(self.part(read.params)),
             branch: read.branch.map(|branch| self.part(branch)),
+            received: read.received.map(|received| self.part(received)),
+            has_rport: read.has_rport,
+            rport: read.rport,
         }
     }
 
@@ -382,6 +390,35 @@ impl<'a> Message<'a> {
     #[inline]
     fn slice(&self, start: u32, end: u32) -> &'a [u8] {
         self.bytes.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+/// Iterator of [`Message::values`].
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    message: Message<'a>,
+    id: HeaderId,
+    /// The header behind the one that is walked over.
+    next: Option<usize>,
+    header: usize,
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = HeaderValue<'a>;
+
+    fn next(&mut self) -> Option<HeaderValue<'a>> {
+        loop {
+            if let Some(value) = values::next_element(&mut self.rest) {
+                return Some(HeaderValue { value, header: self.header });
+            }
+            let at = self.next?;
+            self.next = self.message.next_of(self.id, at);
+            self.header = at;
+            // A value has no blanks around it.
+            self.rest =
+                self.message.header_at(at).map(|header| header.value).filter(|value| !value.is_empty());
+        }
     }
 }
 

@@ -31,6 +31,8 @@ impl<'a> NameAddr<'a> {
             }
             let display = display.get(1..end.saturating_sub(1)).unwrap_or_default();
             Self::parse_bracketed(display, rest)?
+        } else if value.first() == Some(&b'<') {
+            Self::parse_bracketed(&[], value)?
         } else if let Some(at) = memchr::memchr(b'<', value) {
             let (display, rest) = value.split_at(at);
             let display = scan::trim(display);
@@ -47,12 +49,10 @@ impl<'a> NameAddr<'a> {
             return Err(SyntaxError("an address has no URI"));
         }
         // Without brackets a comma would begin the next value (§20.10).
-        let ends = |byte: &u8| {
-            scan::is_lws(*byte)
-                || matches!(byte, b'"' | b'<' | b'>' | 0)
-                || (*byte == b',' && !address.bracketed)
-        };
-        if address.uri.iter().any(ends) {
+        let comma = if address.bracketed { 0 } else { b',' };
+        let stays =
+            |byte: u8| !scan::is_lws(byte) && !matches!(byte, b'"' | b'<' | b'>' | 0) && byte != comma;
+        if !scan::all(address.uri, stays) {
             return Err(SyntaxError("the URI of an address holds a blank or a separator"));
         }
         address.tag = address.params.check(b"tag")?;

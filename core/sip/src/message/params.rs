@@ -51,9 +51,19 @@ impl<'a> Params<'a> {
 
     /// Looks at the form: each has a name that is a token, quotes close, and `once` stands at most once and not empty.
     /// Returns the value of `once`.
+    pub(crate) fn check(&self, once: &[u8]) -> Result<Option<&'a [u8]>, SyntaxError> {
+        self.check_each(once, |_, _| {})
+    }
+
+    /// The same, and hands every parameter to `see` on the way, as [`Param`] has it.
     ///
     /// Values of other parameters are not judged: what we do not know passes.
-    pub(crate) fn check(&self, once: &[u8]) -> Result<Option<&'a [u8]>, SyntaxError> {
+    #[inline]
+    pub(crate) fn check_each(
+        &self,
+        once: &[u8],
+        mut see: impl FnMut(&'a [u8], Option<&'a [u8]>),
+    ) -> Result<Option<&'a [u8]>, SyntaxError> {
         let mut found = None;
         let mut rest = self.0;
         while let [_semicolon, behind @ ..] = rest {
@@ -70,7 +80,8 @@ impl<'a> Params<'a> {
                 }
                 _ => return Err(SyntaxError("a parameter has no valid name")),
             };
-            if name.eq_ignore_ascii_case(once) {
+            see(name, value);
+            if name.len() == once.len() && name.eq_ignore_ascii_case(once) {
                 if found.is_some() {
                     return Err(SyntaxError("a parameter that may stand once is repeated"));
                 }
@@ -152,7 +163,7 @@ fn bounds(rest: &[u8]) -> (Option<usize>, usize) {
     let mut from = 0_usize;
     loop {
         let tail = rest.get(from..).unwrap_or_default();
-        let Some(found) = tail.iter().position(|byte| matches!(byte, b';' | b'=' | b'"')) else {
+        let Some(found) = memchr::memchr3(b';', b'=', b'"', tail) else {
             return (equals, rest.len());
         };
         let at = from.saturating_add(found);

@@ -47,7 +47,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI; `uri` has neither blanks nor brackets around it.
     pub fn parse(uri: &'a [u8]) -> Result<Self, SyntaxError> {
-        if !uri.iter().all(|byte| scan::is_uri_byte(*byte)) {
+        if !scan::are_uri_bytes(uri) {
             return Err(SyntaxError("a URI holds a blank, a delimiter, a control or a non-ASCII byte"));
         }
         let (scheme, rest) = scan::split_where(uri, |byte| byte == b':');

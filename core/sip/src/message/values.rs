@@ -14,15 +14,18 @@ pub struct HeaderValue<'a> {
 /// Splits a value at its commas, those in quotes and angle brackets excepted. A value of blanks only has no elements.
 pub fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value).filter(|value| !scan::trim(value).is_empty());
-    std::iter::from_fn(move || {
-        let bytes = rest?;
-        let (element, behind) = match scan::find_outside(bytes, b',') {
-            Some(at) => (bytes.get(..at)?, bytes.get(at.checked_add(1)?..)),
-            None => (bytes, None),
-        };
-        rest = behind;
-        Some(scan::trim(element))
-    })
+    std::iter::from_fn(move || next_element(&mut rest))
+}
+
+/// Takes the element at the front of *rest*, and what ends it.
+pub(super) fn next_element<'a>(rest: &mut Option<&'a [u8]>) -> Option<&'a [u8]> {
+    let bytes = (*rest)?;
+    let Some(at) = scan::find_outside(bytes, b',') else {
+        *rest = None;
+        return Some(scan::trim(bytes));
+    };
+    *rest = bytes.get(at.checked_add(1)?..);
+    bytes.get(..at).map(scan::trim)
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub struct Via<'a> {
     /// The parameters.
     pub params: Params<'a>,
     pub(super) branch: Option<&'a [u8]>,
+    pub(super) received: Option<&'a [u8]>,
+    pub(super) has_rport: bool,
+    pub(super) rport: Option<u16>,
 }
 
 impl<'a> Via<'a> {
@@ -46,8 +49,27 @@ impl<'a> Via<'a> {
             return Err(SyntaxError("something other than a parameter follows the host of Via"));
         }
         let params = Params(scan::trim(rest));
-        let branch = params.check(b"branch")?;
-        Ok(Self { transport, host, port, params, branch })
+        let mut via = Self {
+            transport,
+            host,
+            port,
+            params,
+            branch: None,
+            received: None,
+            has_rport: false,
+            rport: None,
+        };
+        via.branch = params.check_each(b"branch", |name, value| match name.len() {
+            5 if name.eq_ignore_ascii_case(b"rport") && !via.has_rport => {
+                via.has_rport = true;
+                via.rport = value.and_then(parse_port);
+            }
+            8 if name.eq_ignore_ascii_case(b"received") => {
+                via.received = via.received.or(Some(value.unwrap_or_default()));
+            }
+            _ => {}
+        })?;
+        Ok(via)
     }
 
     /// Returns the branch.
@@ -56,8 +78,8 @@ impl<'a> Via<'a> {
     }
 
     /// Returns the `received` parameter as written; its IPv6 form may have brackets or not (RFC 5118 §4.5).
-    pub fn received(&self) -> Option<&'a [u8]> {
-        self.params.value(b"received")
+    pub const fn received(&self) -> Option<&'a [u8]> {
+        self.received
     }
 
     /// Returns the address in `received`.
@@ -66,8 +88,8 @@ impl<'a> Via<'a> {
     }
 
     /// Returns `Some(None)` if the sender asks for `rport`, `Some(Some(port))` once it is filled in (RFC 3581 §3, §4).
-    pub fn rport(&self) -> Option<Option<u16>> {
-        self.params.get(b"rport").map(|param| param.value.and_then(parse_port))
+    pub const fn rport(&self) -> Option<Option<u16>> {
+        if self.has_rport { Some(self.rport) } else { None }
     }
 
     /// Returns the `maddr` parameter.

@@ -53,12 +53,17 @@ pub(super) fn index(message: &[u8], limits: &Limits, index: &mut HeaderIndex) ->
 #[inline]
 fn line(message: &[u8], start: usize, text_end: usize, end: usize, index: &mut HeaderIndex) -> HeaderEntry {
     let text = message.get(start..text_end).unwrap_or_default();
-    let name_length = text.iter().position(|byte| !scan::is_token_byte(*byte)).unwrap_or(text.len());
-    let (name, rest) = text.split_at(name_length);
-    let (name, value) = match scan::trim_blanks(rest) {
+    let colon = scan::find_near(text, b':').unwrap_or(0);
+    let (name, value) = text.split_at(colon);
+    let mut id = HeaderId::from_name(name);
+    let mut name_length = name.len();
+    if id == HeaderId::Other {
         // HCOLON allows blanks before the colon; the name ends before them
-        [b':', value @ ..] if !name.is_empty() => (name, value),
-        _ => {
+        name_length =
+            name.iter().rposition(|byte| !scan::is_blank(*byte)).map_or(0, |at| at.saturating_add(1));
+        let name = name.get(..name_length).unwrap_or_default();
+        id = HeaderId::from_name(name);
+        if !scan::is_token(name) {
             index.note(malformed(start, "a header line does not begin with a token and a colon"));
             // Without a name and never a known header: whatever it looks like, it is not that one.
             return HeaderEntry {
@@ -70,17 +75,17 @@ fn line(message: &[u8], start: usize, text_end: usize, end: usize, index: &mut H
                 id: HeaderId::Other,
             };
         }
-    };
-    let value = scan::trim_start(value);
+    }
+    let value = scan::trim_start(value.get(1..).unwrap_or_default());
     let value_start = text_end.saturating_sub(value.len());
     let value_end = value_start.saturating_add(scan::trim(value).len());
     HeaderEntry {
         start: start as u32,
-        name_end: start.saturating_add(name.len()) as u32,
+        name_end: start.saturating_add(name_length) as u32,
         value_start: value_start as u32,
         value_end: value_end as u32,
         end: end as u32,
-        id: HeaderId::from_name(name),
+        id,
     }
 }
 

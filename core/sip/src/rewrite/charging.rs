@@ -77,7 +77,7 @@ pub fn apply_request(
     draft: &mut Draft<'_>,
     charging: &Charging,
     trusted_source: bool,
-    new_icid: &str,
+    new_icid: impl FnOnce() -> String,
     generated_at: &str,
     trace: &mut Trace,
 ) -> RequestCharging {
@@ -86,14 +86,15 @@ pub fn apply_request(
         orig_ioi: vector.orig_ioi.map(text),
     });
     let facts = received.unwrap_or_else(|| {
+        let new_icid = new_icid();
         if !is_withheld(charging) {
             let mut value = Vec::new();
-            write_parameter("icid-value", new_icid, &mut value);
+            write_parameter("icid-value", &new_icid, &mut value);
             write_parameter("icid-generated-at", generated_at, &mut value);
             draft.append(HeaderId::PChargingVector, &value);
             step(trace, "added", || format!("a new vector with icid-value {new_icid}"), "EN-27, CH-02");
         }
-        RequestCharging { icid: Some(new_icid.to_owned()), orig_ioi: None }
+        RequestCharging { icid: Some(new_icid), orig_ioi: None }
     });
     let edits =
         Edits { charging, icid: None, orig_ioi: charging.orig_ioi.as_deref().into(), term_ioi: Ioi::Remove };

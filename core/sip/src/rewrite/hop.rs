@@ -42,9 +42,22 @@ pub fn need_content_length(draft: &mut Draft<'_>, length: usize) {
 
 /// Writes into the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
 pub fn via_received(draft: &mut Draft<'_>, source: SocketAddr) {
+    if draft.message().top_via().is_ok_and(|via| is_complete(&via, source)) {
+        return;
+    }
     if let Some(at) = draft.first(HeaderId::Via).map(|header| header.at) {
         draft.edit_value(at, |value, out| stamp(value, source, out));
     }
+}
+
+/// Says the Via all that is to be known of where it came from?
+pub(super) fn is_complete(via: &Via<'_>, source: SocketAddr) -> bool {
+    via.rport().is_none() && via.received().is_none() && names(via, source)
+}
+
+/// Does the sent-by name the address of *source*?
+fn names(via: &Via<'_>, source: SocketAddr) -> bool {
+    via.host_is_ip().is_some_and(|ip| ip.to_canonical() == source.ip().to_canonical())
 }
 
 /// Appends *line_value*, the value of the topmost Via line, with `received` and `rport` in its first element.
@@ -55,7 +68,7 @@ pub fn via_received(draft: &mut Draft<'_>, source: SocketAddr) {
 pub(super) fn stamp(line_value: &[u8], source: SocketAddr, out: &mut Vec<u8>) -> bool {
     let (top, rest) = split_first(line_value);
     let Ok(via) = Via::parse(top) else { return false };
-    let names_source = via.host_is_ip().is_some_and(|ip| ip.to_canonical() == source.ip().to_canonical());
+    let names_source = names(&via, source);
     let params = via.params.as_bytes();
     out.extend_from_slice(top.get(..top.len() - params.len()).unwrap_or_default());
     // The parameters one by one, each as written, but for the two that are ours to write.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::hop::{copy, stamp};
+use super::hop::{copy, is_complete, stamp};
 use super::text::{write_clean, write_number};
 use crate::message::{HeaderId, Message};
 use crate::parse::scan;
@@ -27,11 +27,16 @@ pub fn write_response(
     out.push(b' ');
     write_clean(phrase.as_bytes(), out);
     out.extend_from_slice(b"\r\n");
+    let is_stamped = request.top_via().is_ok_and(|via| is_complete(&via, source));
     for (at, via) in request.all(HeaderId::Via).enumerate() {
+        if at > 0 || is_stamped {
+            copy(request, &via.line, out);
+            continue;
+        }
         let before = out.len();
         out.extend_from_slice(via.name);
         out.extend_from_slice(b": ");
-        if at == 0 && stamp(via.value, source, out) {
+        if stamp(via.value, source, out) {
             out.extend_from_slice(b"\r\n");
         } else {
             out.truncate(before);

@@ -17,6 +17,7 @@
 
 use std::hash::Hasher;
 
+use arrayvec::ArrayVec;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::message::{HeaderError, HeaderId, Message, Method, Via};
@@ -44,7 +45,7 @@ impl KeyHasher {
     }
 
     fn begin(&self) -> PartHasher {
-        PartHasher(self.0)
+        PartHasher { hasher: self.0, gathered: ArrayVec::new() }
     }
 }
 
@@ -54,12 +55,16 @@ impl std::fmt::Debug for KeyHasher {
     }
 }
 
-struct PartHasher(SipHasher13);
+/// Parts are gathered and hashed together: most hashes are of a few short ones.
+struct PartHasher {
+    hasher: SipHasher13,
+    gathered: ArrayVec<u8, 256>,
+}
 
 impl PartHasher {
     fn part(&mut self, part: &[u8]) {
         self.number(part.len() as u64);
-        self.0.write(part);
+        self.write(part);
     }
 
     /// Hashes *part* as if it were in lower case.
@@ -70,16 +75,25 @@ impl PartHasher {
             let lower = &mut buffer[..chunk.len()];
             lower.copy_from_slice(chunk);
             lower.make_ascii_lowercase();
-            self.0.write(lower);
+            self.write(lower);
         }
     }
 
     fn number(&mut self, number: u64) {
-        self.0.write(&number.to_le_bytes());
+        self.write(&number.to_le_bytes());
     }
 
-    fn finish(&self) -> u128 {
-        self.0.finish128().into()
+    fn write(&mut self, bytes: &[u8]) {
+        if self.gathered.try_extend_from_slice(bytes).is_err() {
+            self.hasher.write(&self.gathered);
+            self.gathered.clear();
+            self.hasher.write(bytes);
+        }
+    }
+
+    fn finish(mut self) -> u128 {
+        self.hasher.write(&self.gathered);
+        self.hasher.finish128().into()
     }
 }
 

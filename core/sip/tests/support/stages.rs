@@ -209,7 +209,7 @@ impl Stages {
         rewrite::via_received(&mut draft, self.source);
         draft.pop_value(HeaderId::Route).expect("our Route");
         rewrite::apply_trust(&mut draft, true, true, true, trace);
-        rewrite::apply_charging_to_request(&mut draft, &to.charging, true, "", "ibcf-1", trace);
+        rewrite::apply_charging_to_request(&mut draft, &to.charging, true, String::new, "ibcf-1", trace);
         draft.set_request_uri(b"sip:+442079460000@b.example;user=phone");
         rewrite::set_request_uri_host(&mut draft, "beta.example");
         draft.set_max_forwards(65);

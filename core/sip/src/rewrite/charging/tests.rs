@@ -15,7 +15,8 @@ fn agreed(orig_ioi: Option<&str>, term_ioi: Option<&str>, removed: &[&str]) -> C
 fn request(headers: &[&str], charging: &Charging, trusted: bool) -> (Vec<String>, RequestCharging) {
     let mut facts = RequestCharging::default();
     let out = edited_headers(headers, |draft| {
-        facts = apply_request(draft, charging, trusted, "new-1", "node.example", &mut Trace::off());
+        facts =
+            apply_request(draft, charging, trusted, || "new-1".to_owned(), "node.example", &mut Trace::off());
     });
     (out, facts)
 }
@@ -161,7 +162,7 @@ fn a_name_cannot_leave_its_quotes() {
 fn the_trace_says_what_was_done() {
     let mut trace = Trace::on();
     edited_headers(&["P-Charging-Vector: icid-value=1"], |draft| {
-        apply_request(draft, &agreed(Some("near"), None, &[]), false, "2", "n", &mut trace);
+        apply_request(draft, &agreed(Some("near"), None, &[]), false, || "2".to_owned(), "n", &mut trace);
     });
     let details: Vec<_> = trace.take().into_iter().map(|step| (step.outcome, step.detail)).collect();
     let expected = [
