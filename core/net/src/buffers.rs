@@ -2,8 +2,9 @@
 
 use crossbeam_queue::ArrayQueue;
 
-/// Buffers kept for use.
-const BUFFERS_KEPT: usize = 4_096;
+/// Buffers kept for use: as many as a worker takes in a turn. More of them go round through all caches: with 4,096 two workers
+/// carried 1.63 times what one does when all arrives at one, with so few 1.70 times.
+const BUFFERS_KEPT: usize = 256;
 /// The least room of a buffer, so that the next datagram in it seldom needs more.
 const BUFFER_BYTES: usize = 3_072;
 /// A buffer that once held a longer datagram is given back to the system.

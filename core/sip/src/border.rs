@@ -94,8 +94,9 @@ pub struct Border {
     refusal_bucket: TokenBucket,
     pub(crate) token_alarms: TokenBucket,
     refusals_suppressed: u64,
-    index: HeaderIndex,
-    pub(crate) stored_index: HeaderIndex,
+    /// Both `None` while they are in use, so that taking one out costs nothing.
+    index: Option<Box<HeaderIndex>>,
+    pub(crate) stored_index: Option<Box<HeaderIndex>>,
     pub(crate) scratch: DraftScratch,
     /// For what is written before it is known how long it is.
     pub(crate) buffer: Vec<u8>,
@@ -170,8 +171,8 @@ impl Border {
             refusal_bucket: TokenBucket::default(),
             token_alarms: TokenBucket::default(),
             refusals_suppressed: 0,
-            index: HeaderIndex::default(),
-            stored_index: HeaderIndex::default(),
+            index: Some(Box::default()),
+            stored_index: Some(Box::default()),
             scratch: DraftScratch::default(),
             buffer: Vec::new(),
             outgoing: Vec::new(),
@@ -267,7 +268,7 @@ impl Border {
             || format!("{} bytes from {}", bytes.len(), flow.remote),
             None,
         );
-        let mut index = std::mem::take(&mut self.index);
+        let mut index = self.index.take().unwrap_or_default();
         let received = Received { flow, peer: self.generation.sender(&flow) };
         let limits = self.generation.snapshot.limits;
         match parse::parse(bytes, &limits, &mut index) {
@@ -277,12 +278,12 @@ impl Border {
                 self.statistics().dropped_messages.one();
             }
         }
-        self.index = index;
+        self.index = Some(index);
     }
 
     /// A stream of which no more can be read (RFC 3261 §18.3): the request that broke it is answered, if there is one.
     fn on_broken(&mut self, flow: Flow, head: &[u8], fault: parse::Fault, scope: &mut Scope<'_>) {
-        let mut index = std::mem::take(&mut self.index);
+        let mut index = self.index.take().unwrap_or_default();
         let received = Received { flow, peer: self.generation.sender(&flow) };
         let limits = self.generation.snapshot.limits;
         let request = parse::parse(head, &limits, &mut index)
@@ -304,7 +305,7 @@ impl Border {
                 self.statistics().dropped_messages.one();
             }
         }
-        self.index = index;
+        self.index = Some(index);
     }
 
     fn on_message(&mut self, message: &Message<'_>, received: Received, scope: &mut Scope<'_>) {

@@ -240,11 +240,11 @@ impl Border {
         if let Some(message) = message {
             return self.write_branch(id, context, message, towards, out, scope);
         }
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         let request = std::mem::take(&mut context.request);
         let written = parse::parse_kept(&request, &mut index)
             .map(|message| self.write_branch(id, context, &message, towards, out, scope));
-        self.stored_index = index;
+        self.stored_index = Some(index);
         context.request = request;
         written.unwrap_or_default()
     }

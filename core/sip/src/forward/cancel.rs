@@ -100,11 +100,11 @@ impl Border {
             return;
         }
         let mut sent = Vec::with_capacity(512);
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         if let Ok(invite) = parse::parse_kept(&branch.sent, &mut index) {
             rewrite::write_cancel(&invite, reason, &mut sent);
         }
-        self.stored_index = index;
+        self.stored_index = Some(index);
         let timers = generation.snapshot.peer(branch.peer).timers.without_failover();
         let key = |timer| TimerKey::Cancel(id, number as u8, timer);
         let reliable = generation.snapshot.transport(branch.hop.listener).is_reliable();

@@ -106,10 +106,10 @@ impl Border {
         decision.attempts_left = choice.attempts_max;
         decision.forking = None;
         if is_parallel {
-            let mut index = std::mem::take(&mut self.stored_index);
+            let mut index = self.stored_index.take().unwrap_or_default();
             let message = parse::parse_kept(&context.request, &mut index).ok();
             context.decision.forking = Some(Box::new(Forking::new(message.as_ref())));
-            self.stored_index = index;
+            self.stored_index = Some(index);
         }
     }
 

@@ -252,7 +252,7 @@ impl Border {
         if others().next().is_none() {
             return response;
         }
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut merged = Vec::with_capacity(response.len() + 512);
         if let Ok(message) = parse::parse_kept(&response, &mut index) {
@@ -263,7 +263,7 @@ impl Border {
             draft.encode(&mut merged);
         }
         self.scratch = scratch;
-        self.stored_index = index;
+        self.stored_index = Some(index);
         merged.into_boxed_slice()
     }
 }

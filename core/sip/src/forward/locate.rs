@@ -270,13 +270,13 @@ impl Border {
 
     /// The URI to be resolved: the topmost Route that is not ours, else the Request-URI as it leaves (LOC-01).
     fn next_hop_uri(&mut self, context: &RequestContext) -> Vec<u8> {
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         let route = parse::parse_kept(&context.request, &mut index).ok().and_then(|message| {
             let route = message.values(HeaderId::Route).nth(context.own_routes)?;
             let route = NameAddr::parse(route.value).ok()?;
             Some(route.uri.to_vec())
         });
-        self.stored_index = index;
+        self.stored_index = Some(index);
         route.unwrap_or_else(|| context.request_uri().to_vec())
     }
 }

@@ -145,14 +145,14 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let Some(branch) = context.branches.get(usize::from(number)) else { return };
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         if let Ok(sent) = parse::parse_kept(&branch.sent, &mut index) {
             scope.out.send_with(branch.hop, |arena| {
                 rewrite::write_ack(&sent, response, arena);
             });
             self.shard_in(&context.generation, branch.peer).request(Way::Sent, Method::Ack);
         }
-        self.stored_index = index;
+        self.stored_index = Some(index);
     }
 
     fn on_provisional(
@@ -370,11 +370,11 @@ impl Border {
             401 | 407 => self.with_challenges(context, best.branch, bytes),
             _ => bytes,
         };
-        let mut index = std::mem::take(&mut self.stored_index);
+        let mut index = self.stored_index.take().unwrap_or_default();
         if let Ok(message) = parse::parse_kept(&bytes, &mut index) {
             self.pass_response(id, context, best.branch, &message, best.status, scope);
         }
-        self.stored_index = index;
+        self.stored_index = Some(index);
         let outcome =
             if called_off == Some(Reason::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
         self.write_record(context, best.status, called_off.or(best.reason), outcome, scope);

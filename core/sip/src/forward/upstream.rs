@@ -121,11 +121,11 @@ impl Border {
         if let Some(message) = message {
             write(self, message);
         } else {
-            let mut index = std::mem::take(&mut self.stored_index);
+            let mut index = self.stored_index.take().unwrap_or_default();
             if let Ok(message) = parse::parse_kept(&context.request, &mut index) {
                 write(self, &message);
             }
-            self.stored_index = index;
+            self.stored_index = Some(index);
         }
         context.last_sent.clear();
         context.last_sent.extend_from_slice(&out);

@@ -95,7 +95,10 @@ fn check_content_length(message: &Message<'_>) -> Result<(), Fault> {
 
 fn check_count(message: &Message<'_>, id: HeaderId, max: usize, problem: &'static str) -> Result<(), Fault> {
     // As many values as lines and commas at most; they are only told apart when those are many.
-    let commas = |value: &[u8]| value.iter().map(|byte| usize::from(*byte == b',')).sum::<usize>();
+    let commas = |value: &[u8]| match memchr::memchr(b',', value) {
+        Some(_) => memchr::memchr_iter(b',', value).count(),
+        None => 0, // nearly always, and counting costs twice as much as looking
+    };
     let bound: usize = message.all(id).map(|header| commas(header.value).saturating_add(1)).sum();
     if bound <= max || message.values(id).nth(max).is_none() {
         return Ok(());
