@@ -31,7 +31,7 @@ use crate::panics::Panics;
 use crate::socket_watch::SocketWatch;
 use crate::statistics::net_families;
 use crate::stream::Census;
-use crate::system::{allowed_cpus, random_bytes, stay_on};
+use crate::system::{allowed_cpus, random_bytes, run_in_short_slices, stay_on};
 use crate::tls::TlsContexts;
 use crate::worker::{Common, Handler, Parts, WAKE};
 
@@ -210,6 +210,8 @@ impl Core {
                     // Best effort: it was ours a moment ago, and elsewhere the worker serves as well.
                     let _ = stay_on(cpu);
                 }
+                // Best effort too: so that a message waits for no slice of another thread on the same CPU.
+                let _ = run_in_short_slices();
                 part.run(snapshot, |snapshot| make(config(), snapshot))
             });
             match thread {
