@@ -1,6 +1,6 @@
 //! What the border tells the control plane: charging records, and things worth a log line or an alarm.
 //!
-//! What every call makes, its CDR ([`cdr`]) and its log line ([`call_line`]), is written here as the bytes that go to disk and
+//! What every call makes, its CDR (`cdr`) and its log line (`call_line`), is written here as the bytes that go to disk and
 //! to the log. Where they go, and what number a record gets there, is the business of the control plane.
 
 mod call_line;
