@@ -165,9 +165,13 @@ mod tests {
     fn an_ipv6_listener_leaves_the_ipv4_port_free() {
         for transport in STREAMS_TOO {
             let any = "[::]:0".parse().expect("an address");
-            let six = bind(&listener(transport, any), 1).expect("a port");
-            let four = SocketAddr::from(([127, 0, 0, 1], six.address.port()));
-            assert!(bind(&listener(transport, four), 1).is_ok());
+            // Some other test may have that very port of IPv4, but not that of every try.
+            let is_left_free = || {
+                let six = bind(&listener(transport, any), 1).expect("a port");
+                let four = SocketAddr::from(([127, 0, 0, 1], six.address.port()));
+                bind(&listener(transport, four), 1).is_ok()
+            };
+            assert!((0..10).any(|_| is_left_free()));
         }
     }
 
