@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 QUEUE_MAX: Final = 100_000
 BATCH_MAX: Final = 1_000
-GATHER_S: Final = 0.1
+GATHER_S: Final = 0.2
 """So long a record may wait for others: what is not on disk is lost when the process or the host crashes."""
 PAUSE_FIRST_S: Final = 0.5
 PAUSE_MAX_S: Final = 30.0

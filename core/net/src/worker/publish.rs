@@ -1,7 +1,7 @@
 //! Puts questions and events of a worker into the hub.
 //!
-//! Events alone wait up to [`EVENTS_HELD`]: nobody's call hangs on them, and a wake-up of the interpreter, whose code left
-//! the caches meanwhile, costs as much as several calls. Questions never wait.
+//! Events alone wait up to [`EVENTS_HELD`]: nobody's call hangs on them, and a wake-up of the interpreter for each costs
+//! more than the call itself. Questions never wait.
 //!
 //! Questions and events that find no room are dropped and counted: a question then ends by its deadline. A charging
 //! event waits here instead, and only when there are far too many is one lost: counted, and told by an alarm
@@ -18,7 +18,7 @@ use crate::counters::NetCounters;
 use crate::hub::Hub;
 
 /// How long events may wait for company.
-const EVENTS_HELD: Duration = Duration::from_millis(200);
+const EVENTS_HELD: Duration = Duration::from_millis(50);
 /// So many events go at once, however young they are.
 const EVENTS_AT_ONCE: usize = 256;
 /// Charging events that may wait in a worker.
