@@ -268,9 +268,14 @@ impl Border {
             || format!("{} bytes from {}", bytes.len(), flow.remote),
             None,
         );
-        let mut index = self.index.take().unwrap_or_default();
         let received = Received { flow, peer: self.generation.sender(&flow) };
         let limits = self.generation.snapshot.limits;
+        if let Some(trying) = parse::trying_of(bytes).filter(|_| bytes.len() <= limits.message_bytes_max)
+            && self.on_trying(trying, received, scope)
+        {
+            return;
+        }
+        let mut index = self.index.take().unwrap_or_default();
         match parse::parse(bytes, &limits, &mut index) {
             Ok(message) => self.on_message(&message, received, scope),
             Err(error) => {

@@ -137,13 +137,12 @@ impl Border {
         &self,
         context: &RequestContext,
         number: u8,
-        message: &Message<'_>,
-        status: u16,
+        unavailable: Option<&Message<'_>>,
         scope: &mut Scope<'_>,
     ) {
         let Some(branch) = context.branches.get(usize::from(number)) else { return };
         let health = context.generation.snapshot.peer(branch.peer).health;
-        let pause = if status == 503 { pause_of(message, &health) } else { None };
+        let pause = unavailable.and_then(|message| pause_of(message, &health));
         self.on_hop_answered(&context.generation, branch.peer, &branch.hop, pause, scope);
     }
 

@@ -70,6 +70,67 @@ impl Border {
         }
     }
 
+    /// A 100 to a request that a branch sent: it shows that the target is there, and goes no further. `false`, and nothing done,
+    /// when it is of no branch that waits.
+    pub(crate) fn on_trying(
+        &mut self,
+        trying: parse::Trying<'_>,
+        received: Received,
+        scope: &mut Scope<'_>,
+    ) -> bool {
+        const STATUS: u16 = 100;
+        let branch = BranchId::read(&self.hasher, trying.branch);
+        let Some(branch) = branch.filter(|branch| branch.number != PROBE_BRANCH) else { return false };
+        let mut is_ours = false;
+        self.with_context(branch.slot, scope, |border, context, scope| {
+            let (id, number) = (branch.slot, branch.number);
+            is_ours = trying.method == context.method() && context.branches.len() > usize::from(number);
+            if !is_ours {
+                return;
+            }
+            scope.step(Stage::Parse, None, "parsed", || format!("response {STATUS}"), None);
+            if let Some(peer) = received.peer {
+                border.peer_shard(peer).response(Way::Received, trying.method, STATUS);
+            }
+            match border.advance(id, context, number, STATUS, scope) {
+                ClientEffect::Pass => {
+                    border.on_branch_answered(context, number, None, scope);
+                    if context.is_invite() {
+                        Self::shorten_sent(context, number, STATUS);
+                    }
+                    if context.is_decided() {
+                        border.send_cancel(id, context, usize::from(number), scope);
+                    }
+                }
+                _ => border.count_received_again(context, number),
+            }
+        });
+        is_ours
+    }
+
+    /// Lets the client transaction of a branch hear of a response.
+    fn advance(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        number: u8,
+        status: u16,
+        scope: &Scope<'_>,
+    ) -> ClientEffect {
+        let Some(branch) = context.branches.get_mut(usize::from(number)) else {
+            return ClientEffect::Nothing;
+        };
+        let mut arm = Arm {
+            wheel: &mut self.wheel,
+            now: scope.now.time,
+            key: |timer| TimerKey::Branch(id, number, timer),
+        };
+        match &mut branch.client {
+            Client::Invite(machine) => machine.on_response(status, &mut arm),
+            Client::NonInvite(machine) => machine.on_response(status, &mut arm),
+        }
+    }
+
     fn on_branch_response(
         &mut self,
         id: SlotId,
@@ -79,18 +140,12 @@ impl Border {
         status: u16,
         scope: &mut Scope<'_>,
     ) {
-        let Some(branch) = context.branches.get_mut(usize::from(number)) else { return };
-        let mut arm = Arm {
-            wheel: &mut self.wheel,
-            now: scope.now.time,
-            key: |timer| TimerKey::Branch(id, number, timer),
-        };
-        let effect = match &mut branch.client {
-            Client::Invite(machine) => machine.on_response(status, &mut arm),
-            Client::NonInvite(machine) => machine.on_response(status, &mut arm),
-        };
+        if context.branches.len() <= usize::from(number) {
+            return;
+        }
+        let effect = self.advance(id, context, number, status, scope);
         if matches!(effect, ClientEffect::Pass | ClientEffect::PassAndAck) {
-            self.on_branch_answered(context, number, message, status, scope);
+            self.on_branch_answered(context, number, Some(message).filter(|_| status == 503), scope);
         }
         if effect == ClientEffect::Pass && context.is_invite() {
             Self::shorten_sent(context, number, status);

@@ -14,10 +14,12 @@ mod framing;
 mod headers;
 pub(crate) mod scan;
 mod start_line;
+mod trying;
 
 pub use call_id::call_id_of;
 pub use check::{Fault, check};
 pub use framing::{Frame, Framer, PONG};
+pub use trying::{Trying, trying_of};
 
 use crate::message::{HeaderId, HeaderIndex, Message};
 use crate::reason::Reason;
