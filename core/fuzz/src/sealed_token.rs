@@ -54,7 +54,11 @@ fn round_trip(ticket: &Ticket, nonce: [u8; 12], bytes: &mut Bytes<'_>) {
     assert_eq!(token.len(), TOKEN_LENGTH);
     let mut uri = Vec::new();
     let address = if bytes.byte() & 1 == 0 { "192.0.2.1:5060" } else { "[2001:db8::1]:5061" };
-    write_record_route(&mut uri, &token, (Transport::Udp, address.parse().expect("an address")));
+    write_record_route(
+        &mut uri,
+        Some(|out: &mut Vec<u8>| out.extend_from_slice(&token)),
+        (Transport::Udp, address.parse().expect("an address")),
+    );
     let read = NameAddr::parse(&uri).and_then(|value| Uri::parse(value.uri)).expect("our own URI");
     assert_eq!(token_of(&read), Some(&token[..]));
     assert_eq!(ring.open(&token), Ok(*ticket));

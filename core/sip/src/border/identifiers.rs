@@ -67,9 +67,7 @@ impl BranchId {
         let hex: &[u8; 42] = branch.strip_prefix(COOKIE)?.try_into().ok()?;
         let mut bytes = [0_u8; 21];
         for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte = pair
-                .iter()
-                .try_fold(0_u8, |value, digit| Some(value << 4 | (*digit as char).to_digit(16)? as u8))?;
+            *byte = pair.iter().try_fold(0_u8, |value, digit| Some(value << 4 | hex_value(*digit)?))?;
         }
         let index = u32::from_be_bytes(bytes[0..4].try_into().ok()?);
         let generation = u32::from_be_bytes(bytes[4..8].try_into().ok()?);
@@ -77,6 +75,15 @@ impl BranchId {
         let check = u64::from_be_bytes(bytes[13..21].try_into().ok()?);
         let found = Self::new(hasher, SlotId { index, generation }, bytes[8], loop_hash);
         (found.check == check).then_some(found)
+    }
+}
+
+const fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
     }
 }
 

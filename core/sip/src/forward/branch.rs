@@ -344,13 +344,11 @@ impl Border {
         for rules in &to.sent_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, &mut scope.out.trace);
         }
-        let mut via = Vec::with_capacity(128);
-        let mut branch = Vec::with_capacity(64);
-        crossing.branch.write(&mut branch);
         let transport = snapshot.transport(crossing.listener_out);
         let sent_by = (transport, self.address_of(crossing.listener_out, snapshot));
-        rewrite::via_value(&mut via, sent_by, to.connection_reuse, &branch);
-        draft.prepend(HeaderId::Via, &via);
+        draft.prepend_with(HeaderId::Via, |out| {
+            rewrite::via_value(out, sent_by, to.connection_reuse, |out| crossing.branch.write(out));
+        });
         if transport.is_reliable() {
             rewrite::need_content_length(&mut draft, message.body().len());
         }
@@ -392,23 +390,23 @@ impl Border {
             downstream_place: rewrite::place_tag(crossing.remote),
             call: caller_hash(message),
         };
-        let mut token = Vec::with_capacity(128);
-        snapshot.keys.seal(nonce, &ticket, &mut token);
         self.statistics().tokens_sealed.one();
-        let mut value = Vec::with_capacity(192);
         let place = |listener| (snapshot.transport(listener), self.address_of(listener, &snapshot));
         let (inside, outside) = (place(crossing.listener_in), place(crossing.listener_out));
-        rewrite::write_record_route(&mut value, &token, inside);
+        let write = |out: &mut Vec<u8>| {
+            let write_token = |out: &mut Vec<u8>| snapshot.keys.seal(nonce, &ticket, out);
+            rewrite::write_record_route(out, Some(write_token), inside);
+        };
         // Behind the Vias when it is the first: a datagram that ICMP gives back must show our branch early.
         if draft.first(HeaderId::RecordRoute).is_none() {
-            draft.append_after(HeaderId::Via, HeaderId::RecordRoute, &value);
+            draft.append_after_with(HeaderId::Via, HeaderId::RecordRoute, write);
         } else {
-            draft.prepend(HeaderId::RecordRoute, &value);
+            draft.prepend_with(HeaderId::RecordRoute, write);
         }
         if inside != outside {
-            value.clear();
-            rewrite::write_record_route(&mut value, b"", outside);
-            draft.prepend(HeaderId::RecordRoute, &value);
+            draft.prepend_with(HeaderId::RecordRoute, |out| {
+                rewrite::write_record_route(out, None::<fn(&mut Vec<u8>)>, outside);
+            });
         }
         scope.step(
             Stage::Rewrite,

@@ -285,12 +285,11 @@ impl Border {
 
     /// The dialog of a message, the same seen from both ends: Call-ID and the two tags without their order.
     fn dialog_key(&self, message: &Message<'_>) -> DialogKey {
-        let tag = |address: Result<NameAddr<'_>, _>| -> Vec<u8> {
-            address.ok().and_then(|address: NameAddr<'_>| address.tag()).unwrap_or_default().to_vec()
-        };
-        let mut tags = [tag(message.from().map_err(drop)), tag(message.to().map_err(drop))];
+        let (from, to) = (message.from().ok(), message.to().ok());
+        let mut tags =
+            [&from, &to].map(|address| address.as_ref().and_then(NameAddr::tag).unwrap_or_default());
         tags.sort_unstable();
-        let [low, high] = &tags;
+        let [low, high] = tags;
         self.hasher.hash128(&[b"dialog", message.call_id().unwrap_or_default(), low, high]) as DialogKey
     }
 }

@@ -2,20 +2,28 @@
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Appends *bytes* in base32.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for &byte in bytes {
-        buffer = (buffer << 8) | u32::from(byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(ALPHABET[(buffer >> bits) as usize & 31]);
-        }
-        buffer &= (1 << bits) - 1;
+/// What no letter of the alphabet stands for.
+const NO_DIGIT: u8 = 0x80;
+static DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
     }
-    if bits > 0 {
-        out.push(ALPHABET[(buffer << (5 - bits)) as usize & 31]);
+    digits
+}
+
+/// Appends *bytes* in base32: five at a time are eight letters.
+pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+    for group in bytes.chunks(5) {
+        let mut padded = [0; 8];
+        padded[3..3 + group.len()].copy_from_slice(group);
+        let value = u64::from_be_bytes(padded);
+        let letters: [u8; 8] = std::array::from_fn(|at| ALPHABET[(value >> (35 - 5 * at)) as usize & 31]);
+        out.extend_from_slice(&letters[..(group.len() * 8).div_ceil(5)]);
     }
 }
 
@@ -24,23 +32,20 @@ pub(super) fn decode(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != (out.len() * 8).div_ceil(5) {
         return None;
     }
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    let mut places = out.iter_mut();
-    for &letter in text {
-        let digit = match letter {
-            b'a'..=b'z' => letter - b'a',
-            b'2'..=b'7' => letter - b'2' + 26,
-            _ => return None,
-        };
-        buffer = (buffer << 5) | u32::from(digit);
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            *places.next()? = (buffer >> bits) as u8;
-            buffer &= (1 << bits) - 1;
+    let mut seen = 0;
+    for (letters, place) in text.chunks(8).zip(out.chunks_mut(5)) {
+        let mut value = 0;
+        for at in 0..8 {
+            let digit = letters.get(at).map_or(0, |letter| DIGITS[usize::from(*letter)]);
+            seen |= digit;
+            value = value << 5 | u64::from(digit & 31);
         }
+        let bytes = value.to_be_bytes();
+        let (wanted, padding) = bytes[3..].split_at(place.len());
+        place.copy_from_slice(wanted);
+        seen |= padding.iter().fold(0, |any, byte| if *byte == 0 { any } else { NO_DIGIT });
     }
-    (buffer == 0).then_some(())
+    (seen & NO_DIGIT == 0).then_some(())
 }
 
 #[cfg(test)]

@@ -209,6 +209,17 @@ impl<'a> Draft<'a> {
         self.insert(at, name, value)
     }
 
+    /// The same with what *fill* appends, which need not be put together elsewhere first.
+    pub fn prepend_with<'n>(
+        &mut self,
+        name: impl Into<HeaderName<'n>>,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let name = name.into();
+        let at = self.position(name).unwrap_or(0);
+        self.insert_with(at, name, fill)
+    }
+
     /// Puts a header behind the last of that name, or behind all. Returns `false` if name or value would break the line.
     pub fn append<'n>(&mut self, name: impl Into<HeaderName<'n>>, value: &[u8]) -> bool {
         let name = name.into();
@@ -223,8 +234,18 @@ impl<'a> Draft<'a> {
         name: impl Into<HeaderName<'n>>,
         value: &[u8],
     ) -> bool {
+        self.append_after_with(behind, name, |out| out.extend_from_slice(scan::trim(value)))
+    }
+
+    /// The same with what *fill* appends.
+    pub fn append_after_with<'n>(
+        &mut self,
+        behind: HeaderId,
+        name: impl Into<HeaderName<'n>>,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
         let at = self.last(behind.into()).map_or(0, |last| last + 1);
-        self.insert(at, name.into(), value)
+        self.insert_with(at, name.into(), fill)
     }
 
     /// Leaves exactly one header of that name, in the place of the first. Returns `false` as [`Draft::append`] does.
@@ -258,7 +279,7 @@ impl<'a> Draft<'a> {
     pub fn replace_value(&mut self, at: usize, value: &[u8]) -> bool {
         let Self { message, scratch, .. } = self;
         let DraftScratch { lines, written, .. } = &mut **scratch;
-        let Some(line) = lines.get_mut(at).filter(|_| is_header_value(value)) else { return false };
+        let Some(line) = lines.get_mut(at) else { return false };
         let start = written.len();
         match line.origin {
             Origin::Received => {
@@ -268,7 +289,12 @@ impl<'a> Draft<'a> {
                 written.extend_from_within(line.text.start as usize..line.text.name_end as usize);
             }
         }
-        *line = finish_line(written, start, line.text.id, value);
+        let fill = |out: &mut Vec<u8>| out.extend_from_slice(scan::trim(value));
+        let Some(next) = finish_line(written, start, line.text.id, fill) else {
+            written.truncate(start);
+            return false;
+        };
+        *line = next;
         true
     }
 
@@ -368,13 +394,20 @@ impl<'a> Draft<'a> {
     }
 
     fn insert(&mut self, at: usize, name: HeaderName<'_>, value: &[u8]) -> bool {
-        if !scan::is_token(name.text) || !is_header_value(value) {
+        self.insert_with(at, name, |out| out.extend_from_slice(scan::trim(value)))
+    }
+
+    fn insert_with(&mut self, at: usize, name: HeaderName<'_>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
+        if !scan::is_token(name.text) {
             return false;
         }
         let DraftScratch { lines, written, .. } = &mut *self.scratch;
         let start = written.len();
         written.extend_from_slice(name.text);
-        let line = finish_line(written, start, name.id, value);
+        let Some(line) = finish_line(written, start, name.id, fill) else {
+            written.truncate(start);
+            return false;
+        };
         lines.insert(at.min(lines.len()), line);
         self.repeated |= self.present & name.id.bit();
         self.present |= name.id.bit();
@@ -447,18 +480,25 @@ impl Run {
     }
 }
 
-/// Completes a line whose name has just been written at *start*.
-fn finish_line(written: &mut Vec<u8>, start: usize, id: HeaderId, value: &[u8]) -> Line {
-    let value = scan::trim(value);
+/// Completes a line whose name has just been written at *start*; `None` if the value would break it.
+fn finish_line(
+    written: &mut Vec<u8>,
+    start: usize,
+    id: HeaderId,
+    fill: impl FnOnce(&mut Vec<u8>),
+) -> Option<Line> {
     let name_end = written.len() as u32;
     written.extend_from_slice(b": ");
     let value_start = written.len() as u32;
-    written.extend_from_slice(value);
+    fill(written);
+    if !is_header_value(written.get(value_start as usize..)?) {
+        return None;
+    }
     let value_end = written.len() as u32;
     written.extend_from_slice(b"\r\n");
     let text =
         HeaderEntry { start: start as u32, name_end, value_start, value_end, end: written.len() as u32, id };
-    Line { text, origin: Origin::Written }
+    Some(Line { text, origin: Origin::Written })
 }
 
 fn view<'d>(received: &'d [u8], written: &'d [u8], at: usize, line: &Line) -> DraftHeader<'d> {

@@ -18,7 +18,7 @@ pub fn via_value(
     out: &mut Vec<u8>,
     (transport, address): (Transport, SocketAddr),
     may_reuse: bool,
-    branch: &[u8],
+    write_branch: impl FnOnce(&mut Vec<u8>),
 ) {
     out.extend_from_slice(b"SIP/2.0/");
     out.extend_from_slice(transport.via_name());
@@ -30,7 +30,7 @@ pub fn via_value(
         out.extend_from_slice(b";alias");
     }
     out.extend_from_slice(b";branch=");
-    out.extend_from_slice(branch);
+    write_branch(out);
 }
 
 /// Says how long the body is, if nobody has: in a stream nothing else ends the message (RFC 3261 §18.3, PX-12).
@@ -188,7 +188,7 @@ mod tests {
             (Transport::Tls, "[::1]:5061", "SIP/2.0/TLS [::1]:5061;branch=z9hG4bKx"),
         ] {
             let mut out = Vec::new();
-            via_value(&mut out, (transport, address.parse().unwrap()), false, b"z9hG4bKx");
+            via_value(&mut out, (transport, address.parse().unwrap()), false, |out| out.extend(b"z9hG4bKx"));
             assert_eq!(text(&out), expected);
             assert!(Via::parse(&out).is_ok());
         }

@@ -6,12 +6,16 @@ use super::text::write_address;
 use crate::message::{Uri, UriKind};
 use crate::snapshot::Transport;
 
-/// Appends `<sip:TOKEN@host:port;lr>`; with an empty token, `<sip:host:port;lr>`, for the second one of a pair (RFC 5658).
+/// Appends `<sip:TOKEN@host:port;lr>`; without a token, `<sip:host:port;lr>`, for the second one of a pair (RFC 5658).
 /// The transport stands in it unless it is UDP, since inside a dialog nobody asks the DNS for it.
-pub fn write_uri(out: &mut Vec<u8>, token: &[u8], (transport, address): (Transport, SocketAddr)) {
+pub fn write_uri(
+    out: &mut Vec<u8>,
+    write_token: Option<impl FnOnce(&mut Vec<u8>)>,
+    (transport, address): (Transport, SocketAddr),
+) {
     out.extend_from_slice(b"<sip:");
-    if !token.is_empty() {
-        out.extend_from_slice(token);
+    if let Some(write_token) = write_token {
+        write_token(out);
         out.push(b'@');
     }
     write_address(address, out);
@@ -45,7 +49,8 @@ mod tests {
             (Transport::Tls, "127.0.0.1:5061", b"", "<sip:127.0.0.1:5061;transport=tls;lr>"),
         ] {
             let mut out = Vec::new();
-            write_uri(&mut out, token, (transport, address.parse().unwrap()));
+            let write_token = (!token.is_empty()).then_some(|out: &mut Vec<u8>| out.extend_from_slice(token));
+            write_uri(&mut out, write_token, (transport, address.parse().unwrap()));
             assert_eq!(String::from_utf8_lossy(&out), expected);
             let uri = Uri::parse(NameAddr::parse(&out).unwrap().uri).unwrap();
             assert_eq!(token_of(&uri).unwrap_or_default(), token);

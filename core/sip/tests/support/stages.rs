@@ -213,23 +213,21 @@ impl Stages {
         draft.set_request_uri(b"sip:+442079460000@b.example;user=phone");
         rewrite::set_request_uri_host(&mut draft, "beta.example");
         draft.set_max_forwards(65);
-        let mut value = Vec::with_capacity(192);
-        for (token, side) in [(self.token.as_slice(), BORDER_HOME), (b"", BORDER_PEER)] {
-            value.clear();
-            rewrite::write_record_route(&mut value, token, (Transport::Udp, address(side)));
-            draft.prepend(HeaderId::RecordRoute, &value);
+        for (token, side) in [(Some(self.token.as_slice()), BORDER_HOME), (None, BORDER_PEER)] {
+            draft.prepend_with(HeaderId::RecordRoute, |out| {
+                let write_token = token.map(|token| |out: &mut Vec<u8>| out.extend_from_slice(token));
+                rewrite::write_record_route(out, write_token, (Transport::Udp, address(side)));
+            });
         }
         for rules in &to.sent_rules {
             self.snapshot.header_rules[rules.at()].apply(&mut draft, true, Method::Invite, trace);
         }
-        value.clear();
-        rewrite::via_value(
-            &mut value,
-            (Transport::Udp, address(BORDER_PEER)),
-            false,
-            b"z9hG4bK0123456789abcdef01",
-        );
-        draft.prepend(HeaderId::Via, &value);
+        draft.prepend_with(HeaderId::Via, |out| {
+            let sent_by = (Transport::Udp, address(BORDER_PEER));
+            rewrite::via_value(out, sent_by, false, |out| {
+                out.extend_from_slice(b"z9hG4bK0123456789abcdef01");
+            });
+        });
         self.sent.clear();
         draft.encode(&mut self.sent);
         assert!(black_box(&self.sent).len() > 2_000);
