@@ -108,10 +108,10 @@ class Child:
         if self.code is not None and not condition():
             raise RigError(f"ended with code {self.code} before {what}: {self.describe()}")
 
-    def stop(self, *, grace_s: float = 4) -> None:
+    def stop(self, *, by: signal.Signals = signal.SIGTERM, grace_s: float = 4) -> None:
         """End the process and its group: politely, then not."""
         if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
+            self._signal(by)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace_s)
         self._signal(signal.SIGKILL)

@@ -25,6 +25,7 @@ from ibcf.cli.terminal import console, print_error
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
+FRONT_PAGE = HERE.parent / "README.md"
 TERMINATED = 128 + signal.SIGTERM
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -101,16 +102,33 @@ def memory(
     )
 
 
+@app.command()
+def profile(
+    subjects: Subjects,
+    *,
+    rate: Rate = 1_500,
+    seconds: Seconds = 10.0,
+    wait: Wait = QUIET_WAIT_S,
+    keep: Keep = None,
+    out: Out = None,
+) -> None:
+    """Tell what the CPU of a call is spent on: `perf` while SIPp calls."""
+    tasks = [Task("profile", Subject.parse(text), Work(rate, seconds), "sipp") for text in subjects]
+    path = _carry_out(tasks, out=out, keep=keep, wait=wait)
+    runs = [record for record in results.read(path) if isinstance(record, results.Run)]
+    console().print(table.profile_table(runs))
+
+
 @app.command(name="all")
 def everything(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Short runs, not repeated: about ten minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Short runs, not repeated: a quarter of an hour.")] = False,
     part: Annotated[list[str] | None, typer.Option(help=f"Only this; may be given again: {', '.join(PARTS)}.")] = None,
     wait: Wait = QUIET_WAIT_S,
     keep: Keep = None,
     out: Out = None,
 ) -> None:
-    """Measure everything, and write the table of the README."""
+    """Measure everything, and write the tables of both READMEs."""
     unknown = [name for name in part or () if name not in PARTS]
     if unknown:
         raise RigError(f'no part "{unknown[0]}" (known: {", ".join(PARTS)})')
@@ -123,7 +141,7 @@ def everything(
 def write_table(
     file: Annotated[Path | None, typer.Argument(help="Results; the newest file unless given.")] = None,
 ) -> None:
-    """Write the table of the README from results that are there."""
+    """Write the tables of both READMEs from results that are there."""
     files = sorted(RESULTS.glob("*.jsonl"))
     if file is None and not files:
         raise RigError("no results yet: make bench")
@@ -131,8 +149,10 @@ def write_table(
 
 
 def _write_table(path: Path) -> None:
-    text = table.page(results.read(path))
+    records = results.read(path)
+    text = table.page(records)
     table.put(README, text)
+    table.put(FRONT_PAGE, table.summary(records))
     console().print(text)
 
 

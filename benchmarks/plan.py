@@ -14,7 +14,7 @@ from benchmarks.work import WARM_S, Generator, Scenario, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storms"]
+Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storms", "profile"]
 PARTS: tuple[Part, ...] = get_args(Part)
 """The limits come first: that of the generator alone tells what the others are worth."""
 
@@ -41,8 +41,11 @@ STREAMS = (
     "kamailio:L1:tcp",
     "kamailio:L1:tls",
 )
+PROFILED = ("forwarder", "ibcf:L1", "ibcf:L2", "ibcf:L3")
 LIMIT_WARM_S = 2.0
 MEMORY_RATE = 1_000
+WALL_SHARE = 0.8
+"""Of a wall, so much may pass before its calls count; a small one is therefore put up more slowly."""
 REPEAT = 3
 
 
@@ -82,7 +85,7 @@ class Size:
     warm_s: float = WARM_S
 
 
-WHOLE = Size(15.0, REPEAT, RATES, NUMBER_RATES, tuple(LIMITS), 6.0, 100_000)
+WHOLE = Size(8.0, REPEAT, RATES, NUMBER_RATES, tuple(LIMITS), 4.0, 100_000)
 QUICK = Size(
     5.0,
     1,
@@ -91,15 +94,15 @@ QUICK = Size(
     ("direct", "kamailio:L3", "ibcf:L3"),
     3.0,
     20_000,
-    parts=("limit", "cost", "streams", "transit", "memory"),
+    parts=("limit", "cost", "streams", "transit", "memory", "profile"),
     warm_s=3.0,
 )
 
 
 def plan(size: Size, parts: Sequence[Part] = ()) -> list[Task]:
-    """Return all measurements in their order; what is repeated is so in turns, never twice in a row."""
+    """Return all measurements in their order; what is compared between peers is repeated, in turns."""
     parts = parts or size.parts
-    first, last = ("limit",), ("memory",)
+    first, last = ("limit",), ("memory", "storms", "profile")
     turns = [task for part in parts if part not in first + last for task in tasks(part, size)]
     before, after = ([task for part in parts if part in some for task in tasks(part, size)] for some in (first, last))
     return before + turns * size.repeat + after
@@ -141,7 +144,8 @@ def _transits(size: Size) -> list[Task]:
 
 
 def _memories(size: Size) -> list[Task]:
-    wall = Work(MEMORY_RATE, size.calls / MEMORY_RATE)
+    rate = min(MEMORY_RATE, round(size.calls / SETTLED_S * WALL_SHARE))
+    wall = Work(rate, size.calls / rate)
     return [
         Task("memory", Subject.parse(name), wall, state=state) for name in BORDERS for state in ("ringing", "answered")
     ]
@@ -161,6 +165,11 @@ def _storms(size: Size) -> list[Task]:
     ]
 
 
+def _profiles(size: Size) -> list[Task]:
+    work = Work(STREAM_RATE, size.seconds, warm_s=size.warm_s)
+    return [Task("profile", Subject.parse(name), work, "sipp") for name in PROFILED]
+
+
 _TASKS: dict[Part, Callable[[Size], list[Task]]] = {
     "limit": _limits,
     "cost": _costs,
@@ -169,4 +178,5 @@ _TASKS: dict[Part, Callable[[Size], list[Task]]] = {
     "memory": _memories,
     "growth": _growths,
     "storms": _storms,
+    "profile": _profiles,
 }

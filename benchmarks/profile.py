@@ -66,8 +66,7 @@ def profile(subject: Subject, work: Work, place: Place) -> Run:
         sipp.prove(up, work)
         assert up.proxy is not None  # noqa: S101 - `direct` has no cost
         data = place.folder / "perf.data"
-        with _recorder(up.proxy.pid, data, place):
-            outcome = sipp.measure(up, work)
+        outcome = sipp.measure(up, work, during=_recorder(up.proxy.pid, data, place))
         run = record(up, work, outcome, generator="sipp", kind="profile")
     found = list(samples(_script(data)))
     counts = Counter(parts(found, Sources.of(found)))

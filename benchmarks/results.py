@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Verdict = Literal["good", "disturbed", "generator", "failed", "missing"]
 """`disturbed`: others used the machine; `generator`: its limit, not the peer's; `failed`: calls failed: no figure;
 `missing`: something that the peer needs is not installed."""
-Kind = Literal["cost", "step", "limit", "transit", "memory", "growth", "storm"]
+Kind = Literal["cost", "step", "limit", "transit", "memory", "growth", "storm", "profile"]
 """`step` is one rate on the way to a limit, `limit` the highest of them at which no call failed."""
 
 
@@ -62,6 +62,8 @@ class Run(msgspec.Struct, kw_only=True, omit_defaults=True, tag="run", tag_field
     """CPU of the peer for each call that went well."""
     threads_us: dict[str, float] = {}
     """The same by name of its threads."""
+    parts_us: dict[str, float] = {}
+    """The same by what it was spent on, of a profile."""
     cpu_us: dict[str, float] = {}
     """The same of all others that took part: caller, callee, name server."""
     others_cpu: float = 0.0

@@ -149,14 +149,15 @@ def _program() -> str:
     return program("sipp", remedy="apt-get install sip-tester")
 
 
-def measure(up: Stage, work: Work) -> Outcome:
-    """Warm up, then measure."""
+def measure(up: Stage, work: Work, *, during: contextlib.AbstractContextManager[None] | None = None) -> Outcome:
+    """Warm up, then measure, inside of *during* if it is given."""
     with sipp(up, work) as generator:
         if work.warm_s:
             generator.run(
                 work.rate, round(work.rate * work.warm_s), deadline_s=work.warm_s + work.call_s + WARM_SLACK_S
             )
-        return generator.run(work.rate, work.calls, deadline_s=work.deadline_s)
+        with during or contextlib.nullcontext():
+            return generator.run(work.rate, work.calls, deadline_s=work.deadline_s)
 
 
 def prove(up: Stage, work: Work) -> None:

@@ -15,6 +15,7 @@ from benchmarks.limit import search
 from benchmarks.memory import memory
 from benchmarks.meter import wait_quiet
 from benchmarks.place import Place
+from benchmarks.profile import profile
 from benchmarks.results import Kind, Run
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ KINDS: dict[Part, Kind] = {
     "memory": "memory",
     "growth": "growth",
     "storms": "storm",
+    "profile": "profile",
 }
 """What the runs of a part are called in the results."""
 
@@ -95,6 +97,8 @@ class Suite:
                 return memory(task.subject, task.work, place, state=task.state)
             case "growth":
                 return growth(task.subject, task.work, place, state=task.state, calls=task.calls)
+            case "profile":
+                return profile(task.subject, task.work, place)
             case _:
                 return cost(task.subject, task.work, place, generator=task.generator, kind=KINDS[task.part])
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 MARKS = {"disturbed": " ~", "generator": " ≥"}
 """Behind a figure: others used the machine; the generator could not do more."""
+NO_SITTING = "Not measured yet: `make bench`."
 NOTHING = "–"
+SHOWN_US = 0.5
+"""What takes less is not worth a line of a profile."""
 CALLERS: dict[Generator, str] = {"sipp": "SIPp calls", "load": "our generator calls"}
 
 
@@ -147,6 +150,31 @@ def memory_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
+def profile_table(runs: Sequence[Run]) -> str:
+    """Return what the CPU of a call is spent on, of runs under a profiler (which takes its own part)."""
+    found = {title(str(Subject.parse(subject))): _newest(runs, subject) for subject in _subjects(runs, kind="profile")}
+    names = {name for run in found.values() for name, us in run.parts_us.items() if us >= SHOWN_US}
+    order = sorted(
+        names, key=lambda name: (name.split(":")[0], -max(run.parts_us.get(name, 0) for run in found.values()))
+    )
+    rate = next((run.rate for run in found.values()), 0)
+    lines = [
+        f"| what a call spends its time on, µs, {rate:,}/s | {' | '.join(found)} |",
+        "|---" * (len(found) + 1) + "|",
+    ]
+    for name in order:
+        cells = (f"{run.parts_us[name]:.1f}" if name in run.parts_us else "" for run in found.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    rest = (sum(us for name, us in run.parts_us.items() if name not in names) for run in found.values())
+    lines.append(f"| everything else | {' | '.join(f'{us:.1f}' for us in rest)} |")
+    lines.append(f"| together | {' | '.join(f'{run.proxy_us or 0:.1f}' for run in found.values())} |")
+    return "\n".join(lines)
+
+
+def _newest(runs: Sequence[Run], subject: str) -> Run:
+    return [run for run in runs if Key("profile", subject).takes(run)][-1]
+
+
 def _subjects(runs: Iterable[Run], *, kind: str = "cost") -> list[str]:
     """Return the subjects that were measured, in the order of the peers."""
     found = {
@@ -181,24 +209,38 @@ def head(sitting: Sitting) -> str:
 
 def page(records: Sequence[Record]) -> str:
     """Return all tables of the last sitting, with what earlier ones measured of the same commit on the same machine."""
+    last, runs = _last(records)
+    return "\n\n".join([summary(records), *_details(runs)]) if last else NO_SITTING
+
+
+def summary(records: Sequence[Record]) -> str:
+    """Return where that was, and the table of targets."""
+    last, runs = _last(records)
+    return f"{head(last)}\n\n{targets_table(runs)}" if last else NO_SITTING
+
+
+def _last(records: Sequence[Record]) -> tuple[Sitting | None, list[Run]]:
     last = next((record for record in reversed(records) if isinstance(record, Sitting)), None)
-    if last is None:
-        return "Not measured yet: `make bench`."
     runs: list[Run] = []
     same = False
-    for record in records:
+    for record in records if last else ():
         if isinstance(record, Sitting):
-            same = (record.commit, record.cpu, record.quick) == (last.commit, last.cpu, last.quick)
+            same = last is not None and (record.commit, record.cpu, record.quick) == (last.commit, last.cpu, last.quick)
         elif same:
             runs.append(record)
-    return "\n\n".join([head(last), targets_table(runs), *_details(runs)])
+    return last, runs
 
 
 def _details(runs: Sequence[Run]) -> Iterator[str]:
     for generator in CALLERS:
         if any(run.kind == "cost" and run.generator == generator for run in runs):
             yield costs_table(runs, generator)
-    for kind, make in (("limit", limits_table), ("transit", transit_table), ("memory", memory_table)):
+    for kind, make in (
+        ("limit", limits_table),
+        ("transit", transit_table),
+        ("memory", memory_table),
+        ("profile", profile_table),
+    ):
         if _subjects(runs, kind=kind):
             yield make(runs)
 
