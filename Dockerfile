@@ -11,7 +11,11 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY core core
 COPY ibcf ibcf
-RUN /build/bin/maturin build --release --locked --compatibility linux --out /wheels
+# the compiler lays the core out by a profile of calls
+RUN rustup component add llvm-tools \
+    && core/pgo.sh \
+    && RUSTFLAGS=-Cprofile-use=/src/core/target/pgo/ibcf.profdata \
+       /build/bin/maturin build --release --locked --compatibility linux --out /wheels
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /wheels /wheels
