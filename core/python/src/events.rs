@@ -3,7 +3,7 @@
 //! Everything here runs with the interpreter released, for many calls at once: it is all that Python does not do for a call.
 
 use ibcf_sip::event::{
-    CDR_HEAD, CallLineForm, CallRecord, Event, Level, NodeNames, write_call_line, write_cdr,
+    CDR_HEAD, CallLineForm, Event, Level, NodeNames, PackedRecord, write_call_line, write_cdr,
 };
 
 use crate::error::BoundaryError;
@@ -41,11 +41,11 @@ impl Batch {
             cdrs: Vec::with_capacity(count * CDR_BYTES),
             log_lines: Vec::with_capacity(count * CALL_LINE_BYTES),
         };
-        for record in finished(events) {
-            write_cdr(record, names, &mut batch.cdrs);
+        for record in finished(events).map(PackedRecord::record) {
+            write_cdr(&record, names, &mut batch.cdrs);
             batch.cdrs.push(b'\n');
-            if Level::of(record) >= lines.least_level {
-                write_call_line(record, form, &mut batch.log_lines);
+            if Level::of(&record) >= lines.least_level {
+                write_call_line(&record, form, &mut batch.log_lines);
                 batch.log_lines.push(b'\n');
             }
         }
@@ -63,18 +63,18 @@ pub(crate) fn others(events: &[Event]) -> Result<Vec<u8>, BoundaryError> {
 /// The whole CDRs of the finished calls among *events*, a line each, numbered on from *number*.
 pub(crate) fn numbered_cdrs(events: &[Event], names: &NodeNames, number: &mut u64) -> Vec<u8> {
     let mut cdrs = Vec::new();
-    for record in finished(events) {
+    for record in finished(events).map(PackedRecord::record) {
         *number += 1;
         cdrs.extend_from_slice(format!("{CDR_HEAD}{number}").as_bytes());
-        write_cdr(record, names, &mut cdrs);
+        write_cdr(&record, names, &mut cdrs);
         cdrs.push(b'\n');
     }
     cdrs
 }
 
-fn finished(events: &[Event]) -> impl Iterator<Item = &CallRecord> {
+fn finished(events: &[Event]) -> impl Iterator<Item = &PackedRecord> {
     events.iter().filter_map(|event| match event {
-        Event::CallFinished(record) => Some(&**record),
+        Event::CallFinished(record) => Some(record),
         _ => None,
     })
 }

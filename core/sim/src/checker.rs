@@ -23,7 +23,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 
 use ibcf_sip::Time;
-use ibcf_sip::event::CallRecord;
+use ibcf_sip::event::PackedRecord;
 
 use crate::peer::call_of;
 use crate::text::Text;
@@ -91,9 +91,9 @@ impl Checker {
     }
 
     /// Notes a charging record.
-    pub fn on_record(&mut self, record: &CallRecord) {
-        if let Some(call) = call_of(&record.call_id) {
-            self.watch(call).records.push(record.clone());
+    pub fn on_record(&mut self, packed: &PackedRecord) {
+        if let Some(call) = call_of(&packed.record().call_id) {
+            self.watch(call).packed.push(packed.clone());
         }
     }
 

@@ -1,7 +1,7 @@
 //! A border that is broken on purpose: what leaves it is edited on the way, so that each checker can show that it notices.
 
 use ibcf_sip::Flow;
-use ibcf_sip::event::CallRecord;
+use ibcf_sip::event::PackedRecord;
 
 use crate::text::Text;
 use crate::topology::{self, STRANGER};
@@ -137,16 +137,16 @@ impl Sabotage {
     }
 
     /// What is recorded instead of this record.
-    pub fn edit_record(self, record: &CallRecord) -> Vec<CallRecord> {
-        let mut edited = record.clone();
+    pub fn edit_record(self, packed: &PackedRecord) -> Vec<PackedRecord> {
+        let mut edited = packed.record();
         match self {
             Self::SwallowRecords => return Vec::new(),
-            Self::DoubleRecords => return vec![edited.clone(), edited],
+            Self::DoubleRecords => return vec![packed.clone(), packed.clone()],
             Self::WrongStatusInRecords => edited.status += 1,
             Self::TimesGoBack => edited.end_ms = edited.start_ms.saturating_sub(1),
             _ => {}
         }
-        vec![edited]
+        vec![PackedRecord::pack(&edited, &mut String::new())]
     }
 }
 

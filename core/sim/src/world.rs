@@ -416,15 +416,16 @@ impl World {
     }
 
     fn note(&mut self, event: &Event) {
-        let Event::CallFinished(record) = event else { return };
+        let Event::CallFinished(packed) = event else { return };
         match self.setup.sabotage {
-            None => self.checker.on_record(record),
+            None => self.checker.on_record(packed),
             Some(sabotage) => {
-                for record in sabotage.edit_record(record) {
-                    self.checker.on_record(&record);
+                for edited in sabotage.edit_record(packed) {
+                    self.checker.on_record(&edited);
                 }
             }
         }
+        let record = packed.record();
         if call_of(&record.call_id).is_some_and(|call| Some(call) == self.setup.watched)
             && let Some(ladder) = &mut self.ladder
         {

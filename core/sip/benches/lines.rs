@@ -1,4 +1,4 @@
-//! What the CDR and the log line of a call cost.
+//! What the record of a call costs: to pack, to read again, and its CDR and its log line.
 
 #![allow(missing_docs)] // criterion_group! writes a function without documentation
 
@@ -6,28 +6,29 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ibcf_sip::event::{
-    Attempt, CallLineForm, CallRecord, Neighbour, NodeNames, Outcome, RecordKind, ReleasedBy,
+    Attempt, CallLineForm, CallRecord, Neighbour, NodeNames, Outcome, PackedRecord, RecordKind, ReleasedBy,
     write_call_line, write_cdr,
 };
+use smallvec::smallvec;
 
 /// A call that was answered, as an IMS core makes it.
-fn record() -> CallRecord {
-    let text = |text: &str| Some(text.to_owned());
+fn record() -> CallRecord<'static> {
+    let text = |text: &'static str| Some(text.into());
     CallRecord {
         record: RecordKind::Call,
-        method: "INVITE".to_owned(),
-        call_id: "3848276298220188511@tas.ims.mnc001.mcc001.3gppnetwork.org".to_owned(),
+        method: "INVITE".into(),
+        call_id: "3848276298220188511@tas.ims.mnc001.mcc001.3gppnetwork.org".into(),
         icid: text("1234bc9876e-0d4b-4f3a-a1a3-2c6f7b8d9e10"),
         orig_ioi: text("ims.mnc001.mcc001.3gppnetwork.org"),
         term_ioi: text("ims.mnc002.mcc002.3gppnetwork.org"),
         session_id: text("ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000"),
-        peer_in: "carrier_a".to_owned(),
+        peer_in: "carrier_a".into(),
         peer_out: text("carrier_b"),
         neighbour: Some(Neighbour { trusted: true, address: "192.0.2.1:5060".parse().ok() }),
         direction: "exit",
-        calling: vec!["sip:+441632960000@a.example;user=phone".to_owned(), "tel:+441632960000".to_owned()],
-        from: "sip:+441632960000@a.example;user=phone".to_owned(),
-        called: "sip:+441632960083@b.example;user=phone".to_owned(),
+        calling: smallvec!["sip:+441632960000@a.example;user=phone".into(), "tel:+441632960000".into()],
+        from: "sip:+441632960000@a.example;user=phone".into(),
+        called: "sip:+441632960083@b.example;user=phone".into(),
         request_uri_out: text("sip:+441632960083@ims.b.example;user=phone"),
         number: text("+441632960083"),
         enum_class: text("FOUND"),
@@ -36,9 +37,9 @@ fn record() -> CallRecord {
         status: 200,
         reason: None,
         source: None,
-        attempts: vec![Attempt {
-            peer: "carrier_b".to_owned(),
-            target: "b1".to_owned(),
+        attempts: smallvec![Attempt {
+            peer: "carrier_b".into(),
+            target: "b1".into(),
             status: Some(200),
             phrase: text("OK"),
             reason: None,
@@ -59,6 +60,14 @@ fn lines(criterion: &mut Criterion) {
     let form = CallLineForm { unix_ms: 1_795_407_251_300, node: "ibcf-1", masked: true };
     let mut group = criterion.benchmark_group("lines");
     group.throughput(Throughput::Elements(1));
+    let mut scratch = String::new();
+    let packed = PackedRecord::pack(&record, &mut scratch);
+    group.bench_function("pack", |bench| {
+        bench.iter(|| PackedRecord::pack(black_box(&record), &mut scratch));
+    });
+    group.bench_function("record", |bench| {
+        bench.iter(|| black_box(black_box(&packed).record()).end_ms);
+    });
     group.bench_function("cdr", |bench| {
         bench.iter(|| {
             out.clear();

@@ -100,6 +100,8 @@ pub struct Border {
     pub(crate) scratch: DraftScratch,
     /// For what is written before it is known how long it is.
     pub(crate) buffer: Vec<u8>,
+    /// For the record that is being packed.
+    pub(crate) record_text: String,
     /// For the message that leaves.
     pub(crate) outgoing: Vec<u8>,
 }
@@ -175,6 +177,7 @@ impl Border {
             stored_index: Some(Box::default()),
             scratch: DraftScratch::default(),
             buffer: Vec::new(),
+            record_text: String::new(),
             outgoing: Vec::new(),
         };
         border.watch_peers();

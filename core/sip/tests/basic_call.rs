@@ -79,9 +79,9 @@ fn a_call_is_carried_and_leaves_one_record() {
 
     let records = world.records();
     assert_eq!(records.len(), 1);
-    let record = records[0];
+    let record = &records[0];
     assert_eq!((record.record, record.outcome, record.status), (RecordKind::Call, Outcome::Answered, 200));
-    assert_eq!((record.peer_in.as_str(), record.peer_out.as_deref()), ("carrier_a", Some("carrier_b")));
+    assert_eq!((&*record.peer_in, record.peer_out.as_deref()), ("carrier_a", Some("carrier_b")));
     assert_eq!((record.direction, record.route.as_deref()), ("exit", Some("to_b")));
     let neighbour = record.neighbour.as_ref().expect("the peer that answered");
     assert_eq!((neighbour.trusted, neighbour.address), (true, B.parse().ok()));

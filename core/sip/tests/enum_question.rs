@@ -67,7 +67,7 @@ fn an_unknown_number_takes_the_fallback_route() {
     assert_eq!(invite.to, C.parse().unwrap());
     assert_eq!(invite.start(), format!("INVITE {NUMBER} SIP/2.0"), "the number goes on as it came");
     world.receive(C, &respond(&invite, "404 Not Found", "tc", &[]));
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.route.as_deref(), record.enum_class.as_deref()), (Some("transit"), Some("NXDOMAIN")));
 }
 

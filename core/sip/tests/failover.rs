@@ -41,12 +41,11 @@ fn a_503_moves_the_call_to_the_next_peer() {
     let sent = world.receive(C, &respond(&second, "200 OK", "tc", &[]));
     only(&sent, "SIP/2.0 200");
     world.advance(43_300_000);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(record.outcome, Outcome::Answered);
     assert_eq!(record.peer_out.as_deref(), Some("carrier_c"));
     assert_eq!(record.neighbour.as_ref().and_then(|neighbour| neighbour.address), C.parse().ok());
-    let tried: Vec<_> =
-        record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
+    let tried: Vec<_> = record.attempts.iter().map(|attempt| (&*attempt.peer, attempt.status)).collect();
     assert_eq!(tried, [("carrier_b", Some(503)), ("carrier_c", Some(200))]);
     world.assert_quiet();
 }
@@ -73,7 +72,7 @@ fn busy_is_no_reason_to_try_elsewhere() {
     let answer = only(&sent, "SIP/2.0 486");
     assert_eq!(answer.header("X-Peer"), "says");
     assert_eq!(sent.len(), 2, "the ACK and the answer");
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.outcome, record.status, record.reason), (Outcome::Failed, 486, None));
     assert_eq!(record.attempts[0].phrase.as_deref(), Some("Busy Here"));
     assert!(world.receive(A, &request("ACK", "sip:bob@b.example", "c3", 1, "tb", &[], "")).is_empty());
@@ -103,7 +102,7 @@ fn silence_moves_the_call_on_and_then_ends_it_with_408() {
     assert!(second.start().starts_with("INVITE"));
     let sent = world.advance(32_100);
     assert!(sent.iter().any(|sent| sent.start().starts_with("SIP/2.0 408")));
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(record.reason, Some("forward.timeout"));
     assert_eq!(record.attempts[0].reason, Some("forward.timeout"));
     world.assert_quiet();

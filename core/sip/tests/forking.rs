@@ -225,9 +225,8 @@ fn the_next_priority_is_asked_when_none_of_the_first_is_there() {
     let d = at(&invites(&sent), D);
     only(&world.receive(D, &respond(&d, "200 OK", "td", &[])), "SIP/2.0 200");
     world.advance(43_300_000);
-    let record = world.records()[0];
-    let tried: Vec<_> =
-        record.attempts.iter().map(|attempt| (attempt.peer.as_str(), attempt.status)).collect();
+    let record = &world.records()[0];
+    let tried: Vec<_> = record.attempts.iter().map(|attempt| (&*attempt.peer, attempt.status)).collect();
     assert_eq!(tried, [("carrier_b", Some(503)), ("carrier_c", Some(503)), ("carrier_d", Some(200))]);
     world.assert_quiet();
 }
@@ -340,7 +339,7 @@ fn silence_of_one_does_not_hold_up_the_answer_of_the_other() {
     world.receive(C, &respond(&c, "486 Busy Here", "tc", &[]));
     let sent = world.advance(32_100);
     only(&sent[sent.len() - 1..], "SIP/2.0 486");
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(record.attempts[0].reason.or(record.attempts[1].reason), Some("forward.timeout"));
     acknowledge(&mut world, "f18", "tc");
     world.assert_quiet();

@@ -27,7 +27,7 @@ fn charging_headers_follow_the_agreement() {
     let sent = world.receive(B, &answer);
     assert!(only(&sent, "SIP/2.0 200").header("P-Charging-Vector").contains("term-ioi"));
     world.handle(ibcf_sip::Input::Close);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(
         (record.icid.as_deref(), record.orig_ioi.as_deref(), record.term_ioi.as_deref()),
         (Some("abc"), Some("a.example"), Some("b.example"))

@@ -23,7 +23,7 @@ fn a_session_that_nobody_refreshes_is_closed_with_its_reason() {
     world.advance(121_000);
     assert!(world.records().is_empty());
     world.advance(2_000);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.outcome, record.reason), (Outcome::Answered, Some("forward.session_expired")));
     assert_eq!(record.released_by, Some(ReleasedBy::Border));
     world.assert_quiet();
@@ -83,7 +83,7 @@ fn a_stop_writes_the_records_of_calls_that_are_up() {
     answered_with(&mut world, "s3", &[]);
     world.advance(5_000);
     world.handle(Input::Close);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.reason, record.outcome), (Some("forward.node_stopped"), Outcome::Answered));
     assert_eq!(world.metric("ibcf_calls_active", &[]), 0);
     world.assert_quiet();

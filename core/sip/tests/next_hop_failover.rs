@@ -38,7 +38,7 @@ fn the_second_try_of_a_message_ends_when_whoever_asked_gives_up() {
     world.receive(A, &request("MESSAGE", "sip:bob@b.example", "n2", 1, "", &[], "hello"));
     assert!(world.advance(20_100).iter().any(is_to_c), "12 s are left");
     world.advance(12_000);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(record.attempts.len(), 2);
     assert!(record.end_ms - record.start_ms <= 32_100, "not 20 s more");
     assert!(!world.advance(40_000).iter().any(is_to_c), "nothing is sent for nobody");

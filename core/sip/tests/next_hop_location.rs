@@ -166,7 +166,7 @@ fn a_name_that_leads_nowhere_ends_the_call_with_its_own_reason() {
     let mut world = World::with(&anywhere());
     invite(&mut world, "sip:bob@nowhere.example", "w1");
     only(&world.answer_where(&[], 30_000), "SIP/2.0 500");
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(record.reason, Some("decide.location_failed"));
     assert_eq!(record.source, Some(ibcf_sip::reason::Source::Dns));
     only(&invite(&mut world, "sip:eve@nowhere.example", "w2"), "SIP/2.0 500");

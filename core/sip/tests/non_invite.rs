@@ -24,7 +24,7 @@ fn a_page_mode_message_makes_an_event_record() {
     assert_eq!(sent.len(), 1, "no 100 at once (RFC 4320)");
     let sent = world.receive(B, &respond(&message, "202 Accepted", "tb", &[]));
     only(&sent, "SIP/2.0 202");
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.record, record.outcome, record.status), (RecordKind::Event, Outcome::Answered, 202));
     world.assert_quiet();
 }

@@ -55,7 +55,7 @@ fn a_route_that_allows_none_makes_it_a_480() {
     let answer = only(&sent, "SIP/2.0 480");
     assert!(answer.headers("Contact").is_empty(), "the caller learns no address");
     assert_eq!(answer.header("Reason"), "Q.850;cause=23;text=\"forward.redirect_refused\"");
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.reason, record.attempts[0].status), (Some("forward.redirect_refused"), Some(302)));
     acknowledge(&mut world, "r2");
     world.assert_quiet();
@@ -70,7 +70,7 @@ fn a_contact_that_the_policy_routes_is_followed() {
     assert_eq!(followed.to, C.parse().unwrap());
     only(&world.receive(C, &respond(&followed, "200 OK", "tc", &[])), "SIP/2.0 200");
     world.advance(43_300_000);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!((record.outcome, record.peer_out.as_deref()), (Outcome::Answered, Some("carrier_c")));
     assert_eq!(
         (record.route.as_deref(), record.request_uri_out.as_deref()),

@@ -62,7 +62,7 @@ fn a_refusal_by_policy_carries_its_phrase_and_makes_a_record() {
     let answer = only(&sent, "SIP/2.0 403 Premium rate barred");
     assert_eq!(answer.header("Reason"), "Q.850;cause=21;text=\"decide.forbidden\"");
     assert!(answer.header("To").contains(";tag="));
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(
         (record.outcome, record.reason, record.route.as_deref()),
         (Outcome::Rejected, Some("decide.forbidden"), Some("no_premium"))

@@ -37,7 +37,7 @@ fn a_callee_that_does_not_know_the_timer_makes_the_caller_refresh() {
     assert_eq!(answer.headers("Session-Expires"), ["1800;refresher=uac"]);
     assert_eq!(answer.headers("Require"), ["timer"]);
     world.advance(1_800_000 + 33_000);
-    let record = world.records()[0];
+    let record = &world.records()[0];
     assert_eq!(
         (record.reason, record.released_by),
         (Some("forward.session_expired"), Some(ReleasedBy::Border))

@@ -63,15 +63,15 @@ fn both_crossings_of_one_dialog_end_with_a_record() {
     assert_eq!(only(&sent, "BYE").to, B.parse().unwrap());
     assert_eq!(world.records().len(), 1);
     let named = |world: &World, nth: usize| {
-        let record = world.records()[nth];
+        let record = &world.records()[nth];
         (record.peer_in.clone(), record.peer_out.clone().unwrap())
     };
-    assert_eq!(named(&world, 0), ("carrier_a".to_owned(), "carrier_b".to_owned()));
+    assert_eq!(named(&world, 0), ("carrier_a".into(), "carrier_b".into()));
     let onward = request("BYE", &format!("sip:bob@{C}"), "sp", 2, "tc", &mine[2..], "")
         .replace(&format!("Via: SIP/2.0/UDP {A}"), &format!("Via: SIP/2.0/UDP {B}"));
     let onward = world.receive(B, &onward);
     assert_eq!(only(&onward, "BYE").to, C.parse().unwrap());
-    assert_eq!(named(&world, 1), ("carrier_b".to_owned(), "carrier_c".to_owned()));
+    assert_eq!(named(&world, 1), ("carrier_b".into(), "carrier_c".into()));
     assert_eq!(world.records().len(), 2);
     world.receive(C, &respond(only(&onward, "BYE"), "200 OK", "", &[]));
     world.receive(B, &respond(only(&sent, "BYE"), "200 OK", "", &[]));

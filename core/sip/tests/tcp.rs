@@ -166,9 +166,9 @@ fn a_request_too_long_for_a_datagram_goes_by_tcp_and_falls_back_to_udp_before_an
     assert_eq!((next.listener, next.to), (PEER_TCP, C.parse().unwrap()));
     let sent = receive_over(&mut world, connection(PEER_TCP, C, 3), &respond(&next, "486 Busy", "tc", &[]));
     assert_eq!(only(&sent, "SIP/2.0 486").to, A.parse().unwrap());
-    let record = world.records()[0].clone();
+    let record = &world.records()[0];
     let tries: Vec<_> =
-        record.attempts.iter().map(|tried| (tried.target.as_str(), tried.status, tried.reason)).collect();
+        record.attempts.iter().map(|tried| (&*tried.target, tried.status, tried.reason)).collect();
     let gone = Some("forward.unreachable");
     assert_eq!(tries, [("b1", None, gone), ("b1", None, gone), ("c1", Some(486), None)]);
     assert_eq!(record.outcome, Outcome::Failed);

@@ -67,7 +67,7 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn on_outputs(&mut self, out: &Outputs, cause: &Cause<'_>, now: Time) {
         let records = out.events.iter().filter(
-            |event| matches!(event, Event::CallFinished(record) if record.record == RecordKind::Call),
+            |event| matches!(event, Event::CallFinished(packed) if packed.record().record == RecordKind::Call),
         );
         self.records += records.count();
         if let Cause::Message { bytes, source, has_begun } = cause {

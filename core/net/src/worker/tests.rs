@@ -314,7 +314,7 @@ fn charging_events_wait_for_room_and_come_in_order() {
     let mut publisher = Publisher::default();
     let mut outputs = Outputs::default();
     let now = Now::default();
-    let finished = |start_ms| Event::CallFinished(Box::new(record(start_ms)));
+    let finished = |start_ms| Event::CallFinished(record(start_ms));
     let alarm = || Event::Alarm { name: "x", detail: String::new(), unix_ms: 0 };
     outputs.events.extend([finished(1), finished(2), finished(3), alarm(), finished(4)]);
     publisher.take(&mut outputs);
@@ -353,23 +353,23 @@ fn events_wait_a_moment_for_company_and_questions_do_not() {
     assert_eq!(hub.waiting(), (1, 2), "a question takes the events along");
 }
 
-fn record(start_ms: u64) -> ibcf_sip::event::CallRecord {
-    use ibcf_sip::event::{CallRecord, Outcome, RecordKind};
-    CallRecord {
+fn record(start_ms: u64) -> ibcf_sip::event::PackedRecord {
+    use ibcf_sip::event::{CallRecord, Outcome, PackedRecord, RecordKind};
+    let record = CallRecord {
         record: RecordKind::Call,
-        method: "INVITE".to_owned(),
-        call_id: "x".to_owned(),
+        method: "INVITE".into(),
+        call_id: "x".into(),
         icid: None,
         orig_ioi: None,
         term_ioi: None,
         session_id: None,
-        peer_in: "a".to_owned(),
+        peer_in: "a".into(),
         peer_out: None,
         neighbour: None,
         direction: "exit",
-        calling: Vec::new(),
-        from: String::new(),
-        called: String::new(),
+        calling: [].into_iter().collect(),
+        from: "".into(),
+        called: "".into(),
         request_uri_out: None,
         number: None,
         enum_class: None,
@@ -378,7 +378,7 @@ fn record(start_ms: u64) -> ibcf_sip::event::CallRecord {
         status: 403,
         reason: None,
         source: None,
-        attempts: Vec::new(),
+        attempts: [].into_iter().collect(),
         start_ms,
         ring_ms: None,
         answer_ms: None,
@@ -386,5 +386,6 @@ fn record(start_ms: u64) -> ibcf_sip::event::CallRecord {
         released_by: None,
         release_reason: None,
         generation: 1,
-    }
+    };
+    PackedRecord::pack(&record, &mut String::new())
 }

@@ -49,14 +49,14 @@ impl Checker {
         let first = watch.first_request(plan.kind.method());
         self.judge_refusal(plan, &watch, first, &mut faults);
         let expected = first.map_or(0..=0, |seen| self.records_expected(plan, &watch, seen));
-        if !expected.contains(&watch.records.len()) {
+        if !expected.contains(&watch.packed.len()) {
             let found: Vec<_> =
-                watch.records.iter().map(|record| (record.outcome, record.status, record.reason)).collect();
-            faults.push(format!("{} records instead of {expected:?}: {found:?}", watch.records.len()));
+                watch.records().map(|record| (record.outcome, record.status, record.reason)).collect();
+            faults.push(format!("{} records instead of {expected:?}: {found:?}", watch.packed.len()));
         }
         if let Some(answer) = first.filter(|seen| !seen.is_excused()).and_then(|seen| seen.answer) {
-            for record in &watch.records {
-                judge_record(plan, &watch, record, answer, &mut faults);
+            for record in watch.records() {
+                judge_record(plan, &watch, &record, answer, &mut faults);
             }
         }
         if !watch.may_complain(plan) {
@@ -81,7 +81,7 @@ impl Checker {
         }
         // The last tenth of a full table is for them and for dialogs; when that is taken too, nothing is left to give.
         if plan.dialled == Dialled::Emergency && !self.may_be_full {
-            let reason = watch.records.first().and_then(|record| record.reason);
+            let reason = watch.records().next().and_then(|record| record.reason);
             faults.push(format!("an emergency call was refused: {reason:?}"));
         } else if !self.may_refuse {
             faults.push("a call was refused although no limit was met".to_owned());
@@ -133,8 +133,7 @@ impl CallWatch {
 
     /// Did the border hear of no target in time? What came later it dropped, as it must (RFC 4320 §4.2).
     fn was_given_up(&self) -> bool {
-        let mut attempts = self.records.iter().flat_map(|record| &record.attempts);
-        attempts.all(|attempt| attempt.status.is_none())
+        self.attempts().all(|attempt| attempt.status.is_none())
     }
 
     /// May somebody wait in vain in this call, and nobody is to blame?
@@ -143,12 +142,11 @@ impl CallWatch {
             matches!(behaviour, Behaviour::Silent | Behaviour::Unreachable | Behaviour::RingForever)
         };
         // A target whose answers were all lost in four seconds: the border went on to the next one, and drops what comes late.
-        let was_lost =
-            self.records.iter().flat_map(|record| &record.attempts).any(|attempt| attempt.reason.is_some());
+        let was_lost = self.attempts().any(|attempt| attempt.reason.is_some());
         let is_mute_event = plan.kind != Kind::Call && plan.called.iter().any(is_mute);
         // Of a query there is no record, and so no attempt that tells that a target was given up before it answered.
         let is_slow_query =
-            plan.kind == Kind::Query && self.records.is_empty() && !plan.called.iter().all(is_prompt);
+            plan.kind == Kind::Query && self.packed.is_empty() && !plan.called.iter().all(is_prompt);
         self.is_disturbed
             || self.lost > LOST_BORNE
             || plan.vanish_ms.is_some()
@@ -170,7 +168,7 @@ const fn is_prompt(behaviour: &Behaviour) -> bool {
 fn judge_record(
     plan: &Plan,
     watch: &CallWatch,
-    record: &CallRecord,
+    record: &CallRecord<'_>,
     answer: Final,
     faults: &mut Vec<String>,
 ) {
@@ -213,7 +211,7 @@ fn judge_dialogs(agents: &[Agent], faults: &mut Vec<String>) {
 }
 
 fn outcome(watch: &CallWatch, first: Option<&Seen>) -> &'static str {
-    match watch.records.first().map(|record| record.outcome) {
+    match watch.records().next().map(|record| record.outcome) {
         Some(Outcome::Answered) => "answered",
         Some(Outcome::Failed) => "failed",
         Some(Outcome::Cancelled) => "cancelled",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ibcf_sip::Time;
-use ibcf_sip::event::CallRecord;
+use ibcf_sip::event::{Attempt, CallRecord, PackedRecord};
 
 use crate::text::Text;
 
@@ -32,7 +32,8 @@ pub(super) struct CallWatch {
     pub(super) asked: Vec<Asked>,
     pub(super) legs: Vec<Leg>,
     pub(super) answered: Vec<Answered>,
-    pub(super) records: Vec<CallRecord>,
+    /// Its records.
+    pub(super) packed: Vec<PackedRecord>,
     /// Datagrams that the network lost.
     pub(super) lost: u32,
     /// Something outside failed it.
@@ -120,6 +121,15 @@ impl Seen {
 }
 
 impl CallWatch {
+    pub(super) fn records(&self) -> impl Iterator<Item = CallRecord<'_>> {
+        self.packed.iter().map(PackedRecord::record)
+    }
+
+    /// The tries at targets that its records name.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = Attempt<'_>> {
+        self.records().flat_map(|record| record.attempts)
+    }
+
     /// Hash of all header lines but those named, in order and as written, and of the body.
     pub(super) fn passing(&self, text: &Text<'_>, but: &[&str]) -> u64 {
         let of_session: &[&str] = if self.has_session_timer { &OF_SESSION } else { &[] };
@@ -155,7 +165,7 @@ impl CallWatch {
     /// answered, each is one (CH-17).
     pub(super) fn on_crash(&mut self) {
         let dialogs = self.seen.iter().filter(|seen| seen.is_initial).map(|seen| seen.tags.len()).max();
-        self.is_crashed |= self.records.len() < dialogs.unwrap_or(0).max(1);
+        self.is_crashed |= self.packed.len() < dialogs.unwrap_or(0).max(1);
     }
 }
 

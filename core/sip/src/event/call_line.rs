@@ -34,7 +34,7 @@ impl Level {
     }
 
     /// The level of the line about *record*: a fault that an operator must look at warns.
-    pub fn of(record: &CallRecord) -> Self {
+    pub fn of(record: &CallRecord<'_>) -> Self {
         match record.source {
             Some(Source::Internal | Source::Dns) => Self::Warning,
             _ => Self::Info,
@@ -55,7 +55,7 @@ pub struct CallLineForm<'a> {
 
 /// Writes the line of *record*, one object of JSON.
 #[rustfmt::skip] // a key a line
-pub fn write_call_line(record: &CallRecord, form: CallLineForm<'_>, out: &mut Vec<u8>) {
+pub fn write_call_line(record: &CallRecord<'_>, form: CallLineForm<'_>, out: &mut Vec<u8>) {
     let masked = |text| Masked { text, is_hidden: form.masked };
     out.extend_from_slice(br#"{"ts":"#);
     Stamp(form.unix_ms).write(out);
@@ -63,16 +63,16 @@ pub fn write_call_line(record: &CallRecord, form: CallLineForm<'_>, out: &mut Ve
         "level": Level::of(record).name(),
         "event": event_name(record),
         "node": form.node,
-        "call_id": record.call_id.as_str(),
+        "call_id": &record.call_id,
     );
     known_members!(out;
         "icid": record.icid.as_deref(),
         "session_id": record.session_id.as_deref(),
     );
     members!(out;
-        "method": record.method.as_str(),
+        "method": &record.method,
         "direction": record.direction,
-        "peer_in": record.peer_in.as_str(),
+        "peer_in": &record.peer_in,
     );
     known_members!(out;
         "peer_out": record.peer_out.as_deref(),
@@ -106,7 +106,7 @@ pub fn write_call_line(record: &CallRecord, form: CallLineForm<'_>, out: &mut Ve
     out.push(b'}');
 }
 
-const fn event_name(record: &CallRecord) -> &'static str {
+const fn event_name(record: &CallRecord<'_>) -> &'static str {
     match (record.record, record.outcome) {
         (RecordKind::Call, Outcome::Answered) => "call.finished",
         (RecordKind::Call, Outcome::Failed) => "call.failed",
@@ -133,7 +133,7 @@ impl Value for Masked<'_> {
 
 /// One try, as `carrier_b/b1 503 Service Unavailable`.
 struct Try<'a> {
-    attempt: &'a Attempt,
+    attempt: &'a Attempt<'a>,
     is_hidden: bool,
 }
 
@@ -177,16 +177,17 @@ mod tests {
     use super::*;
     use crate::reason::Reason;
     use serde_json::{Value as Json, json};
+    use smallvec::{SmallVec, smallvec};
 
     const FORM: CallLineForm<'_> = CallLineForm { unix_ms: 1_795_407_251_300, node: "ibcf-1", masked: true };
 
-    fn text(record: &CallRecord, form: CallLineForm<'_>) -> String {
+    fn text(record: &CallRecord<'_>, form: CallLineForm<'_>) -> String {
         let mut out = Vec::new();
         write_call_line(record, form, &mut out);
         String::from_utf8(out).unwrap()
     }
 
-    fn line(record: &CallRecord) -> Json {
+    fn line(record: &CallRecord<'_>) -> Json {
         serde_json::from_str(&text(record, FORM)).unwrap()
     }
 
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn all_that_is_known_has_its_key_in_its_place() {
-        let known = |text: &str| Some(text.to_owned());
+        let known = |text: &'static str| Some(text.into());
         let record = CallRecord {
             session_id: known("ab30317f1a784dc48ff824d0d3715d86"),
             request_uri_out: known("sip:+441632960083@b.example"),
@@ -245,7 +246,7 @@ mod tests {
             source: reason.map(|reason| reason.entry().source),
             ..answered()
         };
-        let event = CallRecord { record: RecordKind::Event, method: "MESSAGE".to_owned(), ..answered() };
+        let event = CallRecord { record: RecordKind::Event, method: "MESSAGE".into(), ..answered() };
         let cases = [
             (ended(Outcome::Failed, None), "call.failed", "info"),
             (ended(Outcome::Cancelled, None), "call.cancelled", "info"),
@@ -278,7 +279,7 @@ mod tests {
             number: None,
             ring_ms: None,
             answer_ms: None,
-            attempts: Vec::new(),
+            attempts: SmallVec::new(),
             released_by: None,
             orig_ioi: None,
             ..answered()
@@ -303,14 +304,14 @@ mod tests {
 
     #[test]
     fn every_try_is_told_in_words() {
-        let attempt = |status, phrase: Option<&str>, reason: Option<Reason>| Attempt {
-            peer: "carrier_b".to_owned(),
-            target: "b1".to_owned(),
+        let attempt = |status, phrase: Option<&'static str>, reason: Option<Reason>| Attempt {
+            peer: "carrier_b".into(),
+            target: "b1".into(),
             status,
-            phrase: phrase.map(str::to_owned),
+            phrase: phrase.map(Into::into),
             reason: reason.map(Reason::id),
         };
-        let attempts = vec![
+        let attempts = smallvec![
             attempt(None, None, Some(Reason::Timeout)),
             attempt(Some(503), Some("Try \"+441632960083\""), None),
             attempt(Some(486), Some(""), None),

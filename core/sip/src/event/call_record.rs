@@ -1,6 +1,9 @@
 //! The record of a finished call or standalone transaction: what the two lines about it are written from.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+
+use smallvec::SmallVec;
 
 use crate::reason::Source;
 
@@ -72,15 +75,15 @@ impl ReleasedBy {
 
 /// One try at a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct Attempt<'a> {
     /// The peer's id.
-    pub peer: String,
+    pub peer: Cow<'a, str>,
     /// The target's id.
-    pub target: String,
+    pub target: Cow<'a, str>,
     /// The final status it gave; `None` when it gave none.
     pub status: Option<u16>,
     /// The peer's reason phrase, as it came.
-    pub phrase: Option<String>,
+    pub phrase: Option<Cow<'a, str>>,
     /// Why the border gave up on it, when it did: an id of the catalogue.
     pub reason: Option<&'static str>,
 }
@@ -94,45 +97,47 @@ pub struct Neighbour {
     pub address: Option<SocketAddr>,
 }
 
-/// All that charging and the log line need. Times are milliseconds since 1970-01-01 UTC.
+/// All that charging and the log line need, a view of where it is known. Times are milliseconds since 1970-01-01 UTC.
+///
+/// Of a text that came in, what is not UTF-8 is replaced (U+FFFD): a record can always be written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CallRecord {
+pub struct CallRecord<'a> {
     /// Session or event record.
     pub record: RecordKind,
     /// Method of the request.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// Call-ID as received.
-    pub call_id: String,
+    pub call_id: Cow<'a, str>,
     /// `icid-value` of the P-Charging-Vector that left.
-    pub icid: Option<String>,
+    pub icid: Option<Cow<'a, str>>,
     /// `orig-ioi` that left.
-    pub orig_ioi: Option<String>,
+    pub orig_ioi: Option<Cow<'a, str>>,
     /// `term-ioi` that came back or was added.
-    pub term_ioi: Option<String>,
+    pub term_ioi: Option<Cow<'a, str>>,
     /// Local half of Session-ID (RFC 7989), as it came.
-    pub session_id: Option<String>,
+    pub session_id: Option<Cow<'a, str>>,
     /// Peer that sent the request.
-    pub peer_in: String,
+    pub peer_in: Cow<'a, str>,
     /// Peer that it went to; `None` when it went to nobody.
-    pub peer_out: Option<String>,
+    pub peer_out: Option<Cow<'a, str>>,
     /// The other network, seen from ours; `None` when the request went to nobody.
     pub neighbour: Option<Neighbour>,
     /// `exit` (home to peer) or `entry` (from a peer).
     pub direction: &'static str,
     /// P-Asserted-Identity values as received and believed, else empty (CH-04 makes that `unknown`).
-    pub calling: Vec<String>,
+    pub calling: SmallVec<[Cow<'a, str>; 2]>,
     /// From URI as received.
-    pub from: String,
+    pub from: Cow<'a, str>,
     /// Request-URI as received.
-    pub called: String,
+    pub called: Cow<'a, str>,
     /// Request-URI as sent, after ENUM and rules.
-    pub request_uri_out: Option<String>,
+    pub request_uri_out: Option<Cow<'a, str>>,
     /// The global number looked at, if there was one.
-    pub number: Option<String>,
+    pub number: Option<Cow<'a, str>>,
     /// Class of the ENUM answer (ENUM-46), if it was asked.
-    pub enum_class: Option<String>,
+    pub enum_class: Option<Cow<'a, str>>,
     /// Id of the route that decided.
-    pub route: Option<String>,
+    pub route: Option<Cow<'a, str>>,
     /// How it ended.
     pub outcome: Outcome,
     /// The final status sent upstream.
@@ -142,7 +147,7 @@ pub struct CallRecord {
     /// Whose fault, when there is a reason.
     pub source: Option<Source>,
     /// Every target tried, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: SmallVec<[Attempt<'a>; 2]>,
     /// Request received.
     pub start_ms: u64,
     /// First 18x passed on.
@@ -154,45 +159,56 @@ pub struct CallRecord {
     /// Who ended an answered call.
     pub released_by: Option<ReleasedBy>,
     /// Reason header of the BYE or CANCEL, as it came.
-    pub release_reason: Option<String>,
+    pub release_reason: Option<Cow<'a, str>>,
     /// Policy generation that decided.
     pub generation: u64,
+}
+
+/// What of a [`CallRecord`] is only known when an answered call ends: fields of the same names.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    pub(crate) end_ms: u64,
+    pub(crate) released_by: Option<ReleasedBy>,
+    pub(crate) release_reason: Option<Cow<'a, str>>,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) source: Option<Source>,
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use smallvec::smallvec;
 
     /// A call that was answered after a second and ended by the caller.
-    pub(in crate::event) fn answered() -> CallRecord {
+    pub(in crate::event) fn answered<'a>() -> CallRecord<'a> {
         CallRecord {
             record: RecordKind::Call,
-            method: "INVITE".to_owned(),
-            call_id: "+441632960083@host".to_owned(),
-            icid: Some("icid-1".to_owned()),
-            orig_ioi: Some("a.example".to_owned()),
+            method: "INVITE".into(),
+            call_id: "+441632960083@host".into(),
+            icid: Some("icid-1".into()),
+            orig_ioi: Some("a.example".into()),
             term_ioi: None,
             session_id: None,
-            peer_in: "carrier_a".to_owned(),
-            peer_out: Some("carrier_b".to_owned()),
+            peer_in: "carrier_a".into(),
+            peer_out: Some("carrier_b".into()),
             neighbour: Some(Neighbour { trusted: false, address: "192.0.2.1:5060".parse().ok() }),
             direction: "exit",
-            calling: vec!["tel:+441632960000".to_owned()],
-            from: "sip:a@a.example".to_owned(),
-            called: "tel:+441632960083".to_owned(),
+            calling: smallvec!["tel:+441632960000".into()],
+            from: "sip:a@a.example".into(),
+            called: "tel:+441632960083".into(),
             request_uri_out: None,
-            number: Some("+441632960083".to_owned()),
+            number: Some("+441632960083".into()),
             enum_class: None,
             route: None,
             outcome: Outcome::Answered,
             status: 200,
             reason: None,
             source: None,
-            attempts: vec![Attempt {
-                peer: "carrier_b".to_owned(),
-                target: "b1".to_owned(),
+            attempts: smallvec![Attempt {
+                peer: "carrier_b".into(),
+                target: "b1".into(),
                 status: Some(200),
-                phrase: Some("OK".to_owned()),
+                phrase: Some("OK".into()),
                 reason: None,
             }],
             start_ms: 1_795_407_240_000,

@@ -7,6 +7,8 @@
 //! The line is one object of JSON. Its number is given by whoever writes it to the disk, so it is made of [`CDR_HEAD`], the
 //! number, and what [`write_cdr`] writes.
 
+use std::borrow::Cow;
+
 use super::call_record::{Attempt, CallRecord, Neighbour, Outcome, RecordKind, ReleasedBy};
 use super::json::{Array, Seconds, Stamp, Value, members};
 use crate::reason::Reason;
@@ -29,23 +31,23 @@ pub struct NodeNames {
 
 /// Writes the line of *record* from behind its number to its end.
 #[rustfmt::skip] // a field a line, each with what it means
-pub fn write_cdr(record: &CallRecord, names: &NodeNames, out: &mut Vec<u8>) {
+pub fn write_cdr(record: &CallRecord<'_>, names: &NodeNames, out: &mut Vec<u8>) {
     let is_call = record.record == RecordKind::Call;
     let is_outbound = record.direction == Direction::Exit.name();
     members!(out;
         "role_of_node": if is_outbound { "originating" } else { "terminating" },
         "node_address": names.address.as_str(),
         // Call-ID.
-        "session_id": record.call_id.as_str(),
+        "session_id": &record.call_id,
         // `icid-value`.
         "ims_charging_identifier": record.icid.as_deref(),
         // Only in records of standalone transactions (CH-43).
-        "sip_method": (!is_call).then_some(record.method.as_str()),
+        "sip_method": (!is_call).then_some(&record.method),
         // P-Asserted-Identity, or `unknown`.
         "list_of_calling_party_address": CallingParties(&record.calling),
         // Request-URI as received.
-        "called_party_address": record.called.as_str(),
-        "from_address": record.from.as_str(),
+        "called_party_address": &record.called,
+        "from_address": &record.from,
         "service_request_time_stamp": Stamp(record.start_ms),
         "service_delivery_start_time_stamp": record.answer_ms.map(Stamp),
         "service_delivery_end_time_stamp": (is_call && record.answer_ms.is_some()).then_some(Stamp(record.end_ms)),
@@ -65,16 +67,16 @@ pub fn write_cdr(record: &CallRecord, names: &NodeNames, out: &mut Vec<u8>) {
         "service_context_id": SERVICE_CONTEXT,
 
         "record": record.record.name(),
-        "call_id": record.call_id.as_str(),
+        "call_id": &record.call_id,
         "icid": record.icid.as_deref(),
         // Session-ID (RFC 7989).
         "sip_session_id": record.session_id.as_deref(),
-        "method": record.method.as_str(),
+        "method": &record.method,
         "direction": record.direction,
-        "peer_in": record.peer_in.as_str(),
+        "peer_in": &record.peer_in,
         "peer_out": record.peer_out.as_deref(),
-        "calling": Array(record.calling.iter().map(String::as_str)),
-        "called": record.called.as_str(),
+        "calling": Array(&record.calling),
+        "called": &record.called,
         "request_uri_out": record.request_uri_out.as_deref(),
         "number": record.number.as_deref(),
         "enum_class": record.enum_class.as_deref(),
@@ -105,7 +107,7 @@ pub fn write_cdr(record: &CallRecord, names: &NodeNames, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn closing_cause(record: &CallRecord) -> u16 {
+fn closing_cause(record: &CallRecord<'_>) -> u16 {
     match record.reason {
         Some(id) if id == Reason::SessionExpired.id() => 3,
         Some(id) if id == Reason::NodeStopped.id() => 5,
@@ -113,35 +115,39 @@ fn closing_cause(record: &CallRecord) -> u16 {
     }
 }
 
-fn is_incomplete(record: &CallRecord) -> bool {
+fn is_incomplete(record: &CallRecord<'_>) -> bool {
     record.record == RecordKind::Call
         && record.answer_ms.is_some()
         && record.released_by == Some(ReleasedBy::Border)
 }
 
-fn inter_operator_identifiers(record: &CallRecord) -> Option<InterOperatorIdentifier<'_>> {
-    let known = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
-    (known(&record.orig_ioi) || known(&record.term_ioi)).then_some(InterOperatorIdentifier(record))
+fn inter_operator_identifiers<'r>(record: &'r CallRecord<'_>) -> Option<InterOperatorIdentifier<'r>> {
+    let (originating, terminating) = (record.orig_ioi.as_deref(), record.term_ioi.as_deref());
+    let is_known = [originating, terminating].into_iter().flatten().any(|name| !name.is_empty());
+    is_known.then_some(InterOperatorIdentifier { originating, terminating })
 }
 
-struct CallingParties<'a>(&'a [String]);
+struct CallingParties<'a>(&'a [Cow<'a, str>]);
 
 impl Value for CallingParties<'_> {
     fn write(self, out: &mut Vec<u8>) {
         match self.0 {
             [] => Array(["unknown"]).write(out),
-            parties => Array(parties.iter().map(String::as_str)).write(out),
+            parties => Array(parties).write(out),
         }
     }
 }
 
-struct InterOperatorIdentifier<'a>(&'a CallRecord);
+struct InterOperatorIdentifier<'a> {
+    originating: Option<&'a str>,
+    terminating: Option<&'a str>,
+}
 
 impl Value for InterOperatorIdentifier<'_> {
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"originating_ioi":"#);
-        self.0.orig_ioi.as_deref().write(out);
-        members!(out; "terminating_ioi": self.0.term_ioi.as_deref());
+        self.originating.write(out);
+        members!(out; "terminating_ioi": self.terminating);
         out.push(b'}');
     }
 }
@@ -164,12 +170,12 @@ impl Value for NniInformation<'_> {
     }
 }
 
-impl Value for &Attempt {
+impl Value for &Attempt<'_> {
     fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"peer":"#);
-        self.peer.as_str().write(out);
+        self.peer.write(out);
         members!(out;
-            "target": self.target.as_str(),
+            "target": &self.target,
             "status": self.status,
             "phrase": self.phrase.as_deref(),
             "reason": self.reason,
@@ -183,15 +189,16 @@ mod tests {
     use super::super::call_record::tests::answered;
     use super::*;
     use serde_json::{Value as Json, json};
+    use smallvec::{SmallVec, smallvec};
 
-    fn line(record: &CallRecord) -> String {
-        let names = NodeNames { node: "ibcf-1".to_owned(), address: "192.0.2.9:5060".to_owned() };
+    fn line(record: &CallRecord<'_>) -> String {
+        let names = NodeNames { node: "ibcf-1".into(), address: "192.0.2.9:5060".into() };
         let mut out = Vec::new();
         write_cdr(record, &names, &mut out);
         format!("{CDR_HEAD}7{}", String::from_utf8(out).unwrap())
     }
 
-    fn cdr(record: &CallRecord) -> Json {
+    fn cdr(record: &CallRecord<'_>) -> Json {
         serde_json::from_str(&line(record)).unwrap()
     }
 
@@ -232,11 +239,11 @@ mod tests {
     fn every_record_has_every_field_in_the_same_order() {
         let keys = |line: &str| -> Vec<String> {
             let found = line.match_indices("\":").map(|(end, _)| &line[..end]);
-            found.map(|text| text.rsplit('"').next().unwrap().to_owned()).collect()
+            found.map(|text| text.rsplit('"').next().unwrap().into()).collect()
         };
         let nested = ["peer", "target", "phrase", "originating_ioi", "terminating_ioi"];
         let nested = [&nested[..], &["session_direction", "nni_type", "relationship_mode"]].concat();
-        let fields = |record: &CallRecord| -> Vec<String> {
+        let fields = |record: &CallRecord<'_>| -> Vec<String> {
             let is_own = |key: &String| !nested.contains(&key.as_str()) && key != "neighbour_node_address";
             keys(&line(record)).into_iter().filter(is_own).collect()
         };
@@ -246,7 +253,7 @@ mod tests {
             answer_ms: None,
             peer_out: None,
             neighbour: None,
-            attempts: Vec::new(),
+            attempts: SmallVec::new(),
             orig_ioi: None,
             ..answered()
         };
@@ -301,7 +308,7 @@ mod tests {
 
     #[test]
     fn an_unknown_caller_is_written_as_such() {
-        let cdr = cdr(&CallRecord { calling: Vec::new(), ..answered() });
+        let cdr = cdr(&CallRecord { calling: SmallVec::new(), ..answered() });
         assert_eq!(cdr["list_of_calling_party_address"], json!(["unknown"]), "CH-42");
         assert_eq!(cdr["calling"], json!([]));
     }
@@ -311,7 +318,7 @@ mod tests {
         // CH-14, CH-43.
         let cdr = cdr(&CallRecord {
             record: RecordKind::Event,
-            method: "MESSAGE".to_owned(),
+            method: "MESSAGE".into(),
             status: 202,
             ..answered()
         });
@@ -352,11 +359,11 @@ mod tests {
     fn what_the_far_side_said_is_kept_as_it_came() {
         let text = "Q.850;cause=16;text=\"Terminated\" \\ — später\t";
         let cdr = cdr(&CallRecord {
-            release_reason: Some(text.to_owned()),
-            term_ioi: Some("b.example".to_owned()),
-            attempts: vec![Attempt {
-                peer: "carrier_b".to_owned(),
-                target: "b1".to_owned(),
+            release_reason: Some(text.into()),
+            term_ioi: Some("b.example".into()),
+            attempts: smallvec![Attempt {
+                peer: "carrier_b".into(),
+                target: "b1".into(),
                 status: None,
                 phrase: None,
                 reason: Some(Reason::Timeout.id()),

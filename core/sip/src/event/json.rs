@@ -1,5 +1,6 @@
 //! The JSON of a line, member after member, straight into its bytes: nothing is allocated for a field.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -37,6 +38,12 @@ impl Value for &str {
         out.extend_from_slice(self.as_bytes());
         escape_from(out, start);
         out.push(b'"');
+    }
+}
+
+impl Value for &Cow<'_, str> {
+    fn write(self, out: &mut Vec<u8>) {
+        self.as_ref().write(out);
     }
 }
 

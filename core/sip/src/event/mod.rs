@@ -8,11 +8,14 @@ mod call_record;
 mod cdr;
 mod json;
 mod masking;
+mod packed;
 
 pub use call_line::{CallLineForm, Level, write_call_line};
+pub(crate) use call_record::Ending;
 pub use call_record::{Attempt, CallRecord, Neighbour, Outcome, RecordKind, ReleasedBy};
 pub use cdr::{CDR_HEAD, NodeNames, write_cdr};
 pub use masking::mask_numbers;
+pub use packed::PackedRecord;
 
 use serde::Serialize;
 
@@ -26,7 +29,7 @@ pub enum Event {
     ///
     /// Never written as JSON of an event: its two lines say all of it.
     #[serde(skip)]
-    CallFinished(Box<CallRecord>),
+    CallFinished(PackedRecord),
     /// A message was refused before it became a call (unknown source, broken bytes, rate). Rate-limited, with a count of what was left out.
     MessageRefused {
         /// Id of the catalogue.

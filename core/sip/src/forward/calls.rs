@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use crate::border::{Border, Generation, Scope, TimerKey, WATCH};
-use crate::event::{CallRecord, Event, Outcome, ReleasedBy};
+use crate::event::{Ending, Event, Outcome, PackedRecord, ReleasedBy};
 use crate::message::{HeaderId, Message, NameAddr};
 use crate::reason::Reason;
 use crate::rewrite::{granted_interval, is_session_refresh};
@@ -17,8 +17,8 @@ use crate::statistics::PeerStatistics;
 use crate::time::Time;
 use crate::transaction::{SlotId, Table};
 
-use super::kept::KeptRecord;
 use super::places::{DownstreamPlace, UpstreamPlace};
+use super::record::{make_record, text};
 use super::{Cancelled, RequestContext};
 
 /// After a session expired, how long the refresh may still be on its way.
@@ -44,7 +44,7 @@ pub(crate) struct Call {
     dialog: DialogKey,
     /// The call before it where a dialog crosses the border more than once: each crossing is a call.
     earlier: Option<SlotId>,
-    record: KeptRecord,
+    record: PackedRecord,
     upstream: Arc<PeerStatistics>,
     /// The peer that answered.
     downstream: Option<Arc<PeerStatistics>>,
@@ -150,20 +150,23 @@ impl Border {
         let interval = granted_interval(response, branch.session_s);
         context.dialogs.push(dialog);
         let status = response.status().map_or(200, |line| line.code);
-        let mut record = super::record::make_record(context, status, None, Outcome::Answered, scope);
-        record.answer_ms = Some(scope.now.unix_ms);
+        let record = {
+            let mut record = make_record(context, status, None, Outcome::Answered, scope);
+            record.answer_ms = Some(scope.now.unix_ms);
+            PackedRecord::pack(&record, &mut self.record_text)
+        };
         let expires = scope.now.time + life(&context.generation, interval);
         self.peer_shard_of(context).attempt(context.direction(), Outcome::Answered);
         if self.calls.calls.is_full() {
             // Only emergency calls come this far (`admit`): routing goes on without the table, and the record is written now.
-            scope.out.events.push(Event::CallFinished(Box::new(record)));
+            scope.out.events.push(Event::CallFinished(record));
             return;
         }
         let statistics = |peer| Arc::clone(context.generation.statistics(peer));
         let mut call = Call {
             dialog,
             earlier: None,
-            record: KeptRecord::pack(&record),
+            record,
             upstream: statistics(context.upstream),
             downstream: context.facts.peer_out.map(statistics),
             direction: context.direction(),
@@ -216,14 +219,20 @@ impl Border {
         let dialog = self.dialog_key(bye);
         let (sender, receiver) = (generation.statistics(sender), generation.statistics(receiver));
         let Some(call) = self.calls.take_between(dialog, sender, receiver) else { return };
-        let mut record = call.record.unpack();
-        let from = bye.from().map(|from| from.uri).unwrap_or_default();
-        let is_caller = Arc::ptr_eq(sender, &call.upstream)
-            && (!Arc::ptr_eq(sender, receiver) || from == record.from.as_bytes());
-        record.released_by = Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream });
-        record.release_reason =
-            bye.first(HeaderId::Reason).map(|header| String::from_utf8_lossy(header.value).into_owned());
-        self.close(&call, record, scope);
+        let is_from_caller = || {
+            let from = bye.from().map(|from| from.uri).unwrap_or_default();
+            from == call.record.record().from.as_bytes()
+        };
+        let is_caller =
+            Arc::ptr_eq(sender, &call.upstream) && (!Arc::ptr_eq(sender, receiver) || is_from_caller());
+        let ending = Ending {
+            end_ms: scope.now.unix_ms,
+            released_by: Some(if is_caller { ReleasedBy::Upstream } else { ReleasedBy::Downstream }),
+            release_reason: bye.first(HeaderId::Reason).map(|header| text(header.value)),
+            reason: None,
+            source: None,
+        };
+        self.close(&call, &ending, scope);
     }
 
     pub(crate) fn on_call_timer(&mut self, id: SlotId, scope: &mut Scope<'_>) {
@@ -267,20 +276,22 @@ impl Border {
         }
     }
 
-    fn close_by_border(&self, call: &Call, reason: Reason, scope: &mut Scope<'_>) {
-        let mut record = call.record.unpack();
-        record.released_by = Some(ReleasedBy::Border);
-        record.reason = Some(reason.id());
-        record.source = Some(reason.entry().source);
+    fn close_by_border(&mut self, call: &Call, reason: Reason, scope: &mut Scope<'_>) {
+        let ending = Ending {
+            end_ms: scope.now.unix_ms,
+            released_by: Some(ReleasedBy::Border),
+            release_reason: None,
+            reason: Some(reason.id()),
+            source: Some(reason.entry().source),
+        };
         call.upstream.shard(usize::from(self.worker)).rejection(reason);
-        self.close(call, record, scope);
+        self.close(call, &ending, scope);
     }
 
-    fn close(&self, call: &Call, mut record: CallRecord, scope: &mut Scope<'_>) {
-        record.end_ms = scope.now.unix_ms;
+    fn close(&mut self, call: &Call, ending: &Ending<'_>, scope: &mut Scope<'_>) {
         let length = scope.now.time.since(call.answered).as_millis() as u64;
         call.upstream.shard(usize::from(self.worker)).call_duration(call.direction, length);
-        scope.out.events.push(Event::CallFinished(Box::new(record)));
+        scope.out.events.push(Event::CallFinished(call.record.ended(ending, &mut self.record_text)));
     }
 
     /// The dialog of a message, the same seen from both ends: Call-ID and the two tags without their order.

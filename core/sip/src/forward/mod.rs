@@ -10,7 +10,6 @@ mod context;
 mod decision;
 mod dialog;
 mod forking;
-mod kept;
 mod locate;
 mod merged;
 mod next_hop;

@@ -1,7 +1,9 @@
 //! The charging record of a request that is over (TS 32.260 §5.2.1, CH-10 to CH-17): exactly one for each that was admitted.
 
+use std::borrow::Cow;
+
 use crate::border::{Border, Scope};
-use crate::event::{Attempt, CallRecord, Event, Neighbour, Outcome, RecordKind};
+use crate::event::{Attempt, CallRecord, Event, Neighbour, Outcome, PackedRecord, RecordKind};
 use crate::message::{HeaderId, Message, Method, NameAddr, Span};
 use crate::reason::Reason;
 use crate::snapshot::{Direction, PeerIndex, Snapshot};
@@ -32,40 +34,41 @@ impl Border {
         }
         if record_kind(context.method()).is_some() {
             let record = make_record(context, status, reason, outcome, scope);
-            scope.out.events.push(Event::CallFinished(Box::new(record)));
+            let packed = PackedRecord::pack(&record, &mut self.record_text);
+            scope.out.events.push(Event::CallFinished(packed));
         }
     }
 }
 
 /// Puts the record together from the stored request and what was learned on the way.
-pub(super) fn make_record(
-    context: &RequestContext,
+pub(super) fn make_record<'a>(
+    context: &'a RequestContext,
     status: u16,
     reason: Option<Reason>,
     outcome: Outcome,
     scope: &Scope<'_>,
-) -> CallRecord {
+) -> CallRecord<'a> {
     let snapshot = &context.generation.snapshot;
-    let name = |peer: PeerIndex| snapshot.peer(peer).id.clone();
-    let mut record = CallRecord {
+    let name = |peer: PeerIndex| Cow::Borrowed(&*snapshot.peer(peer).id);
+    CallRecord {
         record: record_kind(context.method()).unwrap_or(RecordKind::Event),
-        method: context.method().as_str().to_owned(),
+        method: context.method().as_str().into(),
         call_id: text(context.named.call_id.of(&context.request)),
-        icid: context.facts.icid.clone(),
-        orig_ioi: context.facts.orig_ioi.clone(),
-        term_ioi: context.facts.term_ioi.clone(),
+        icid: context.facts.icid.as_deref().map(Cow::Borrowed),
+        orig_ioi: context.facts.orig_ioi.as_deref().map(Cow::Borrowed),
+        term_ioi: context.facts.term_ioi.as_deref().map(Cow::Borrowed),
         session_id: context.named.session_id.map(|span| text(span.of(&context.request))),
         peer_in: name(context.upstream),
         peer_out: context.facts.peer_out.map(name),
         neighbour: neighbour(context),
         direction: context.direction().name(),
-        calling: Vec::new(),
+        calling: calling(context),
         from: text(context.named.from.of(&context.request)),
         called: text(super::context::received_uri(&context.request)),
-        request_uri_out: context.facts.request_uri_out.clone(),
-        number: context.decision.number.map(|number| number.to_string()),
-        enum_class: context.decision.answer.as_ref().map(|answer| answer.class.clone()),
-        route: context.rule().map(str::to_owned),
+        request_uri_out: context.facts.request_uri_out.as_deref().map(Cow::Borrowed),
+        number: context.decision.number.as_deref().map(Cow::Borrowed),
+        enum_class: context.decision.answer.as_ref().map(|answer| answer.class.as_str().into()),
+        route: context.rule().map(Cow::Borrowed),
         outcome,
         status,
         reason: reason.map(Reason::id),
@@ -82,13 +85,17 @@ pub(super) fn make_record(
             .and_then(|cancelled| cancelled.header.as_deref())
             .map(text),
         generation: snapshot.generation,
-    };
-    if snapshot.agreement(context.upstream).trusted {
-        let identities = context.named.identities.iter();
-        let identities = identities.filter_map(|value| NameAddr::parse(value.of(&context.request)).ok());
-        record.calling = identities.map(|identity| text(identity.uri)).collect();
     }
-    record
+}
+
+/// Who calls, where the peer is believed.
+fn calling(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
+    if !context.generation.snapshot.agreement(context.upstream).trusted {
+        return SmallVec::new();
+    }
+    let identities = context.named.identities.iter();
+    let identities = identities.filter_map(|value| NameAddr::parse(value.of(&context.request)).ok());
+    identities.map(|identity| text(identity.uri)).collect()
 }
 
 /// Where in the stored request the names stand that its record has.
@@ -138,12 +145,12 @@ fn neighbour(context: &RequestContext) -> Option<Neighbour> {
     })
 }
 
-fn attempt(tried: &Tried, snapshot: &Snapshot) -> Attempt {
+fn attempt<'a>(tried: &'a Tried, snapshot: &'a Snapshot) -> Attempt<'a> {
     Attempt {
-        peer: snapshot.peer(tried.peer).id.clone(),
-        target: tried.place.id.clone(),
+        peer: snapshot.peer(tried.peer).id.as_str().into(),
+        target: tried.place.id.as_str().into(),
         status: tried.status,
-        phrase: tried.phrase.as_deref().map(str::to_owned),
+        phrase: tried.phrase.as_deref().map(Cow::Borrowed),
         reason: tried.reason.map(Reason::id),
     }
 }
@@ -162,6 +169,20 @@ fn record_kind(method: Method<'_>) -> Option<RecordKind> {
 }
 
 /// Text for records: what is not UTF-8 is replaced, since a record must always be writable.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes), // which looks at a byte after the other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_borrowed_unless_it_is_broken() {
+        assert!(matches!(text("später".as_bytes()), Cow::Borrowed("später")));
+        assert_eq!(text(b"sp\xe4ter"), "sp\u{fffd}ter");
+    }
 }

@@ -14,6 +14,7 @@ use crate::trace::Stage;
 use crate::transaction::{ClientEffect, SlotId};
 
 use super::probe::PROBE_BRANCH;
+use super::record::text;
 use super::redirect::Redirected;
 use super::{BestResponse, Client, RequestContext};
 
@@ -260,7 +261,7 @@ impl Border {
         let reason = branch.has_rung_out.then_some(Reason::TimerC);
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.status = Some(status);
-            attempt.phrase = message.status().map(|line| String::from_utf8_lossy(line.phrase).into());
+            attempt.phrase = message.status().map(|line| text(line.phrase).into());
         }
         if status < 300 {
             return self.on_success(id, context, at, message, status, scope);

@@ -91,7 +91,7 @@ fn hostile_messages_become_good_json() {
     );
     for event in &victim.world.events {
         let (json, key) = match event {
-            Event::CallFinished(record) => (cdr(record), "record"),
+            Event::CallFinished(packed) => (cdr(&packed.record()), "record"),
             event => (serde_json::to_vec(event).expect("an event is JSON"), "event"),
         };
         let read: serde_json::Value = serde_json::from_slice(&json).expect("and reads back");
@@ -102,7 +102,7 @@ fn hostile_messages_become_good_json() {
     victim.assert_well();
 }
 
-fn cdr(record: &CallRecord) -> Vec<u8> {
+fn cdr(record: &CallRecord<'_>) -> Vec<u8> {
     let names = NodeNames { node: "n".to_owned(), address: "192.0.2.9:5060".to_owned() };
     let mut line = format!("{CDR_HEAD}1").into_bytes();
     write_cdr(record, &names, &mut line);

@@ -167,7 +167,7 @@ impl<'w> Call<'w> {
         let is_answered = finals[0].start().starts_with("SIP/2.0 2");
         let call_id = format!("{}@a.example", self.id);
         let records: Vec<_> =
-            self.world.records().into_iter().filter(|record| record.call_id == call_id).cloned().collect();
+            self.world.records().into_iter().filter(|record| record.call_id == call_id).collect();
         assert_eq!(records.len(), 1, "{order:?}: {records:?}");
         assert_eq!(records[0].outcome == Outcome::Answered, is_answered, "{order:?}: {records:?}");
         assert!(finals[0].start().contains(&records[0].status.to_string()), "{order:?}: {records:?}");

@@ -226,12 +226,13 @@ impl World {
         self.handle(Input::Answer(serde_json::from_value(answer).expect("an answer")))
     }
 
-    /// The charging records so far.
-    pub fn records(&self) -> Vec<&CallRecord> {
-        self.events
-            .iter()
-            .filter_map(|event| if let Event::CallFinished(record) = event { Some(&**record) } else { None })
-            .collect()
+    /// The charging records so far. Their bytes are leaked, so that one may be looked at while the world goes on.
+    pub fn records(&self) -> Vec<CallRecord<'static>> {
+        let records = self.events.iter().filter_map(|event| match event {
+            Event::CallFinished(packed) => Some(Box::leak(Box::new(packed.clone())).record()),
+            _ => None,
+        });
+        records.collect()
     }
 
     /// The changes of targets told so far: target, `up` or `down`, cause.
