@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storms", "profile"]
 PARTS: tuple[Part, ...] = get_args(Part)
-"""The limits come first: that of the generator alone tells what the others are worth."""
+
+ONCE: tuple[Part, ...] = ("limit", "memory", "storms", "profile")
+"""Not repeated, and first: whoever ends a bench early loses repetitions. The limits before all: that of the generator alone
+tells what the others are worth."""
 
 RELAYS = ("forwarder", "kamailio:L1", "ibcf:L1")
 BORDERS = ("kamailio:L2", "ibcf:L2")
@@ -24,13 +27,10 @@ NUMBERS = ("kamailio:L3", "kamailio-cache:L3", "ibcf:L3")
 LIMITS = {
     "direct": 5_000,
     "forwarder": 5_000,
-    "kamailio:L1": 2_500,
-    "kamailio:L2": 2_500,
     "kamailio:L3": 1_200,
     "kamailio-cache:L3": 1_500,
-    "ibcf:L1": 2_500,
-    "ibcf:L2": 2_500,
-    "ibcf:L3": 2_500,
+    "ibcf:L1": 5_000,
+    "ibcf:L3": 5_000,
 }
 """Where the search begins."""
 STREAMS = (
@@ -102,10 +102,8 @@ QUICK = Size(
 def plan(size: Size, parts: Sequence[Part] = ()) -> list[Task]:
     """Return all measurements in their order; what is compared between peers is repeated, in turns."""
     parts = parts or size.parts
-    first, last = ("limit",), ("memory", "storms", "profile")
-    turns = [task for part in parts if part not in first + last for task in tasks(part, size)]
-    before, after = ([task for part in parts if part in some for task in tasks(part, size)] for some in (first, last))
-    return before + turns * size.repeat + after
+    turns = [task for part in parts if part not in ONCE for task in tasks(part, size)]
+    return [task for part in ONCE if part in parts for task in tasks(part, size)] + turns * size.repeat
 
 
 def tasks(part: Part, size: Size) -> list[Task]:
