@@ -18,8 +18,8 @@ Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storm
 PARTS: tuple[Part, ...] = get_args(Part)
 
 ONCE: tuple[Part, ...] = ("limit", "memory", "storms", "profile")
-"""Not repeated, and first: whoever ends a bench early loses repetitions. The limits before all: that of the generator alone
-tells what the others are worth."""
+"""Not repeated, and first: whoever ends a bench early loses repetitions. The limits before all: that of the generator
+alone tells what the others are worth."""
 
 RELAYS = ("forwarder", "kamailio:L1", "ibcf:L1")
 BORDERS = ("kamailio:L2", "ibcf:L2")
