@@ -31,7 +31,7 @@ use crate::panics::Panics;
 use crate::socket_watch::SocketWatch;
 use crate::statistics::net_families;
 use crate::stream::Census;
-use crate::system::{allowed_cpus, keep_free_memory, random_bytes, run_in_short_slices, stay_on};
+use crate::system::{allowed_cpus, random_bytes, run_in_short_slices, stay_on};
 use crate::tls::TlsContexts;
 use crate::worker::{Common, Handler, Parts, WAKE};
 
@@ -190,7 +190,6 @@ impl Core {
         } else {
             Vec::new()
         };
-        keep_free_memory();
         let mut threads = Vec::with_capacity(workers);
         for part in parts {
             let worker = part.index;
