@@ -27,6 +27,8 @@ ALLOCATOR = "tlsf"
 WORKERS = 2
 SHARED_MIB = 4096
 PRIVATE_MIB = 16
+WORD = 1 << 32
+"""It tells its memory in 32 bits with a sign, so from 2 GiB on as a negative number."""
 
 
 def folder(place: Place) -> Path:
@@ -63,7 +65,7 @@ def shared_kib(place: Place) -> int | None:
     for line in said.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "real_used":
-            return int(value) // 1024
+            return int(value) % WORD // 1024
     return None
 
 
