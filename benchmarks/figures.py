@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,6 +58,8 @@ class Figure:
     runs: int
     verdict: Verdict = "good"
     """`disturbed` when no run was undisturbed; `generator` when the peer might do more than the generator."""
+    moments: tuple[tuple[float, float], ...] = ()
+    """Each run: its time in seconds since 1970, and its value."""
 
 
 def figure(runs: Iterable[Run], key: Key) -> Figure | None:
@@ -64,11 +67,30 @@ def figure(runs: Iterable[Run], key: Key) -> Figure | None:
     taken = [run for run in runs if key.takes(run)]
     order: tuple[Verdict, ...] = ("good", "generator", "disturbed") if key.kind == "limit" else ("good", "disturbed")
     for verdict in order:
-        values = [VALUES[key.value](run) for run in taken if run.verdict == verdict]
-        known = [value for value in values if value is not None]
+        values = [(_second(run), VALUES[key.value](run)) for run in taken if run.verdict == verdict]
+        moments = tuple((second, value) for second, value in values if value is not None)
+        known = [value for _, value in moments]
         if known:
-            return Figure(statistics.median(known), min(known), max(known), len(known), verdict)
+            return Figure(statistics.median(known), min(known), max(known), len(known), verdict, moments)
     return None
+
+
+def quotient(ours: Figure, other: Figure) -> float | None:
+    """Divide each run of *ours* by the run of *other* that is nearest in time, and return the median.
+
+    What slows a machine down for some minutes slows both then, so it is in no quotient; it is in a median of each.
+    """
+    quotients = []
+    for second, value in ours.moments:
+        _, nearest = min(other.moments, key=lambda moment: abs(moment[0] - second))
+        if not nearest:
+            return None
+        quotients.append(value / nearest)
+    return statistics.median(quotients)
+
+
+def _second(run: Run) -> float:
+    return dt.datetime.fromisoformat(run.at).timestamp() if run.at else 0.0
 
 
 def problem(runs: Iterable[Run], key: Key) -> str:

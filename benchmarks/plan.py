@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Literal, get_args
 from benchmarks.called_numbers import COUNT
 from benchmarks.memory import SETTLED_S
 from benchmarks.subject import Subject
-from benchmarks.targets import EMPTY, FULL, GROWTH_RATE, NUMBER_RATES, POLICY, RATES, STREAM_RATE, TRANSIT_RATES
+from benchmarks.targets import (
+    EMPTY,
+    FULL,
+    GROWTH_RATE,
+    NUMBER_RATES,
+    POLICY,
+    RATES,
+    STREAM_RATE,
+    TRANSIT_RATES,
+    generator_at,
+)
 from benchmarks.work import WARM_S, Generator, Scenario, Work
 
 if TYPE_CHECKING:
@@ -122,7 +132,8 @@ def _costs(size: Size) -> list[Task]:
     pairs = [(rate, name) for rate in size.rates for name in RELAYS + BORDERS]
     pairs += [(rate, name) for rate in size.number_rates for name in NUMBERS]
     return [
-        Task("cost", Subject.parse(name), Work(rate, size.seconds, warm_s=size.warm_s), "sipp") for rate, name in pairs
+        Task("cost", Subject.parse(name), Work(rate, size.seconds, warm_s=size.warm_s), generator_at(rate))
+        for rate, name in pairs
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from benchmarks.figures import UNKNOWN, Figure, Key, figure, problem
+from benchmarks.figures import UNKNOWN, Figure, Key, figure, problem, quotient
 from benchmarks.peers import PEERS
 from benchmarks.results import Run, Sitting
 from benchmarks.subject import Subject, Transport
@@ -64,7 +64,7 @@ def _value(target: Target, ours: Figure | None, other: Figure | None) -> float |
         return None
     if target.against is None:
         return ours.median
-    return None if other is None or not other.median else ours.median / other.median
+    return None if other is None else quotient(ours, other)
 
 
 def _state(key: Key) -> str:

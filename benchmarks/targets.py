@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks.figures import Key
+
+if TYPE_CHECKING:
+    from benchmarks.work import Generator
 
 OURS, KAMAILIO, CACHED, FORWARDER = "ibcf", "kamailio", "kamailio-cache", "forwarder:L1"
 
@@ -25,8 +29,13 @@ class Target:
         return value >= self.bound if self.at_least else value <= self.bound
 
 
-def _cost(subject: str, rate: int, generator: str = "sipp") -> Key:
-    return Key("cost", subject, rate=rate, generator=generator)
+def generator_at(rate: int) -> Generator:
+    """Return who calls where the cost of a call is measured: SIPp as far as it goes."""
+    return "sipp" if rate <= SIPP_RATE_MAX else "load"
+
+
+def _cost(subject: str, rate: int, generator: str | None = None) -> Key:
+    return Key("cost", subject, rate=rate, generator=generator or generator_at(rate))
 
 
 def _cost_rows(level: int, rates: tuple[int, ...], bounds: dict[str, float]) -> list[Target]:
@@ -66,6 +75,8 @@ def _stream_rows(rate: int) -> list[Target]:
 
 
 RATES = (400, 1_500, 3_500)
+SIPP_RATE_MAX = 2_000
+"""From where on SIPp, on one core for both sides, may lose calls of its own."""
 NUMBER_RATES = (400, 1_200)
 """Kamailio looks numbers up at 1,800 calls a second at most."""
 TRANSIT_RATES = (100, 1_500)

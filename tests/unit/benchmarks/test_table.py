@@ -75,6 +75,19 @@ def test_each_target_is_met_or_not() -> None:
     ]
 
 
+def test_a_quotient_is_of_runs_that_are_near_in_time() -> None:
+    """A machine that is slow for one of two rounds is so for both peers, and changes no quotient."""
+    runs = [
+        cost("ibcf", 2, 60, at="2026-01-02T03:00:00Z"),
+        cost("kamailio", 2, 100, at="2026-01-02T03:00:20Z"),
+        cost("ibcf", 2, 180, at="2026-01-02T03:10:00Z"),
+        cost("kamailio", 2, 300, at="2026-01-02T03:10:20Z"),
+        cost("kamailio", 2, 310, at="2026-01-02T03:20:20Z"),
+    ]
+    [row] = [row for row in rows(runs) if row.target.what == "L2 CPU a call, 400/s"]
+    assert row.quotient == "0.60"
+
+
 def test_a_rate_is_not_called_ours_when_it_is_the_generators() -> None:
     """Below the target by the fault of the generator is not missed by ours."""
     ours = run(kind="limit", peer="ibcf", level=3, rate=6_000, verdict="generator")
