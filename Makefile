@@ -7,6 +7,7 @@ CORE := core
 SEED ?= 1
 CALLS ?= 10000
 PGO := $(CORE)/target/pgo/ibcf.profdata
+PGO_MATURIN = RUSTFLAGS=-Cprofile-use=$(abspath $(PGO)) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin
 TARGET ?= parse stream_framing border snapshot sealed_token
 SECONDS ?= 60
 
@@ -38,7 +39,7 @@ $(PGO): core/pgo.sh $(RUST)
 	core/pgo.sh
 
 wheel: $(VENV)/.ready $(PGO) ## dist/*.whl as it ships: the compiler lays it out by a profile of calls (ten minutes)
-	RUSTFLAGS=-Cprofile-use=$(abspath $(PGO)) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin build --release --locked --compatibility linux --quiet --out dist
+	$(PGO_MATURIN) build --release --locked --compatibility linux --quiet --out dist
 
 demo: setup ## two carriers, one border, four calls: what ibcf is for
 	@$(BIN)/ibcf demo
@@ -74,7 +75,7 @@ fuzz: ## hostile bytes for SECONDS each: make fuzz TARGET=border SECONDS=600
 
 bench: $(VENV)/.ready $(PGO) ## what a call costs, beside Kamailio and a bare forwarder (an hour); QUICK=1 takes a quarter of one
 	cd $(CORE) && cargo build --locked --quiet --release -p ibcf-load
-	RUSTFLAGS=-Cprofile-use=$(abspath $(PGO)) VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet && touch $(VENV)/.built
+	$(PGO_MATURIN) develop --release --quiet && touch $(VENV)/.built
 	$(BIN)/python -m benchmarks all $(if $(QUICK),--quick)
 
 bench-core: ## times of the core: its stages, a call and each message of it, two workers against one

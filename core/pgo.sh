@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Records what calls spend their time on, for the compiler to lay the release build out by: core/target/pgo/ibcf.profdata,
 # to be given to it as RUSTFLAGS=-Cprofile-use=FILE. Whole calls at three levels of policy say what is hot; the simulator,
-# with streams, losses and refusals, what is not never used.
+# with streams, losses and refusals, what is used at all.
 set -euo pipefail
 cd "$(dirname "$0")"
 profdata=$(rustc --print target-libdir)/../bin/llvm-profdata

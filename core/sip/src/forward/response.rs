@@ -93,43 +93,44 @@ impl Border {
             if let Some(peer) = received.peer {
                 border.peer_shard(peer).response(Way::Received, trying.method, STATUS);
             }
-            match border.advance(id, context, number, STATUS, scope) {
-                ClientEffect::Pass => {
-                    border.on_branch_answered(context, number, None, scope);
-                    if context.is_invite() {
-                        Self::shorten_sent(context, number, STATUS);
-                    }
-                    if context.is_decided() {
-                        border.send_cancel(id, context, usize::from(number), scope);
-                    }
-                }
-                _ => border.count_received_again(context, number),
+            if border.hear(id, context, number, STATUS, None, scope) != Some(ClientEffect::Pass) {
+                border.count_received_again(context, number);
             }
         });
         is_ours
     }
 
-    /// Lets the client transaction of a branch hear of a response.
-    fn advance(
+    /// Lets a branch hear of a response, with *message* where more than its status counts, and does what is the same for all
+    /// responses. `None` if there is no such branch.
+    fn hear(
         &mut self,
         id: SlotId,
         context: &mut RequestContext,
         number: u8,
         status: u16,
-        scope: &Scope<'_>,
-    ) -> ClientEffect {
-        let Some(branch) = context.branches.get_mut(usize::from(number)) else {
-            return ClientEffect::Nothing;
-        };
+        message: Option<&Message<'_>>,
+        scope: &mut Scope<'_>,
+    ) -> Option<ClientEffect> {
+        let branch = context.branches.get_mut(usize::from(number))?;
         let mut arm = Arm {
             wheel: &mut self.wheel,
             now: scope.now.time,
             key: |timer| TimerKey::Branch(id, number, timer),
         };
-        match &mut branch.client {
+        let effect = match &mut branch.client {
             Client::Invite(machine) => machine.on_response(status, &mut arm),
             Client::NonInvite(machine) => machine.on_response(status, &mut arm),
+        };
+        if matches!(effect, ClientEffect::Pass | ClientEffect::PassAndAck) {
+            self.on_branch_answered(context, number, message.filter(|_| status == 503), scope);
         }
+        if effect == ClientEffect::Pass && context.is_invite() {
+            Self::shorten_sent(context, number, status);
+        }
+        if effect == ClientEffect::Pass && status < 200 && context.is_decided() {
+            self.send_cancel(id, context, usize::from(number), scope);
+        }
+        Some(effect)
     }
 
     fn on_branch_response(
@@ -141,16 +142,7 @@ impl Border {
         status: u16,
         scope: &mut Scope<'_>,
     ) {
-        if context.branches.len() <= usize::from(number) {
-            return;
-        }
-        let effect = self.advance(id, context, number, status, scope);
-        if matches!(effect, ClientEffect::Pass | ClientEffect::PassAndAck) {
-            self.on_branch_answered(context, number, Some(message).filter(|_| status == 503), scope);
-        }
-        if effect == ClientEffect::Pass && context.is_invite() {
-            Self::shorten_sent(context, number, status);
-        }
+        let Some(effect) = self.hear(id, context, number, status, Some(message), scope) else { return };
         match effect {
             ClientEffect::Pass if status < 200 => {
                 self.on_provisional(id, context, number, message, status, scope);
@@ -220,9 +212,6 @@ impl Border {
         status: u16,
         scope: &mut Scope<'_>,
     ) {
-        if context.is_decided() {
-            self.send_cancel(id, context, usize::from(number), scope);
-        }
         // A non-INVITE has no provisional response but 100 (RFC 4320 §4.1), and 100 goes one hop.
         if status == 100
             || !context.is_invite()

@@ -234,7 +234,8 @@ impl<'a> Draft<'a> {
         name: impl Into<HeaderName<'n>>,
         value: &[u8],
     ) -> bool {
-        self.append_after_with(behind, name, |out| out.extend_from_slice(scan::trim(value)))
+        let at = self.behind(behind);
+        self.insert(at, name.into(), value)
     }
 
     /// The same with what *fill* appends.
@@ -244,8 +245,12 @@ impl<'a> Draft<'a> {
         name: impl Into<HeaderName<'n>>,
         fill: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        let at = self.last(behind.into()).map_or(0, |last| last + 1);
+        let at = self.behind(behind);
         self.insert_with(at, name.into(), fill)
+    }
+
+    fn behind(&self, id: HeaderId) -> usize {
+        self.last(id.into()).map_or(0, |last| last + 1)
     }
 
     /// Leaves exactly one header of that name, in the place of the first. Returns `false` as [`Draft::append`] does.
@@ -279,7 +284,7 @@ impl<'a> Draft<'a> {
     pub fn replace_value(&mut self, at: usize, value: &[u8]) -> bool {
         let Self { message, scratch, .. } = self;
         let DraftScratch { lines, written, .. } = &mut **scratch;
-        let Some(line) = lines.get_mut(at) else { return false };
+        let Some(line) = lines.get_mut(at).filter(|_| is_header_value(value)) else { return false };
         let start = written.len();
         match line.origin {
             Origin::Received => {
@@ -289,12 +294,7 @@ impl<'a> Draft<'a> {
                 written.extend_from_within(line.text.start as usize..line.text.name_end as usize);
             }
         }
-        let fill = |out: &mut Vec<u8>| out.extend_from_slice(scan::trim(value));
-        let Some(next) = finish_line(written, start, line.text.id, fill) else {
-            written.truncate(start);
-            return false;
-        };
-        *line = next;
+        *line = finish_line(written, start, line.text.id, |out| out.extend_from_slice(scan::trim(value)));
         true
     }
 
@@ -394,7 +394,7 @@ impl<'a> Draft<'a> {
     }
 
     fn insert(&mut self, at: usize, name: HeaderName<'_>, value: &[u8]) -> bool {
-        self.insert_with(at, name, |out| out.extend_from_slice(scan::trim(value)))
+        is_header_value(value) && self.insert_with(at, name, |out| out.extend_from_slice(scan::trim(value)))
     }
 
     fn insert_with(&mut self, at: usize, name: HeaderName<'_>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
@@ -404,10 +404,12 @@ impl<'a> Draft<'a> {
         let DraftScratch { lines, written, .. } = &mut *self.scratch;
         let start = written.len();
         written.extend_from_slice(name.text);
-        let Some(line) = finish_line(written, start, name.id, fill) else {
+        let line = finish_line(written, start, name.id, fill);
+        let value = written.get(line.text.value_start as usize..line.text.value_end as usize);
+        if !value.is_some_and(is_header_value) {
             written.truncate(start);
             return false;
-        };
+        }
         lines.insert(at.min(lines.len()), line);
         self.repeated |= self.present & name.id.bit();
         self.present |= name.id.bit();
@@ -480,25 +482,17 @@ impl Run {
     }
 }
 
-/// Completes a line whose name has just been written at *start*; `None` if the value would break it.
-fn finish_line(
-    written: &mut Vec<u8>,
-    start: usize,
-    id: HeaderId,
-    fill: impl FnOnce(&mut Vec<u8>),
-) -> Option<Line> {
+/// Completes a line whose name has just been written at *start*.
+fn finish_line(written: &mut Vec<u8>, start: usize, id: HeaderId, fill: impl FnOnce(&mut Vec<u8>)) -> Line {
     let name_end = written.len() as u32;
     written.extend_from_slice(b": ");
     let value_start = written.len() as u32;
     fill(written);
-    if !is_header_value(written.get(value_start as usize..)?) {
-        return None;
-    }
     let value_end = written.len() as u32;
     written.extend_from_slice(b"\r\n");
     let text =
         HeaderEntry { start: start as u32, name_end, value_start, value_end, end: written.len() as u32, id };
-    Some(Line { text, origin: Origin::Written })
+    Line { text, origin: Origin::Written }
 }
 
 fn view<'d>(received: &'d [u8], written: &'d [u8], at: usize, line: &Line) -> DraftHeader<'d> {
