@@ -12,6 +12,7 @@ Exceptions are those of `ibcf.errors`. Arguments of a wrong type raise `TypeErro
 `OverflowError`. SIP never raises: a message that is refused is an event.
 """
 
+from collections.abc import Mapping
 from typing import Final, final
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "SNAPSHOT_VERSION",
     "Core",
     "Engine",
+    "NumberList",
     "Outputs",
     "__version__",
     "check_snapshot",
@@ -38,7 +40,33 @@ __version__: Final[str]
 def reasons() -> bytes:
     """Return the closed catalogue of reasons (JSON array of `ibcf.boundary.Reason`), in the order of the stages."""
 
-def check_snapshot(snapshot: bytes) -> None:
+@final
+class NumberList:
+    """A list of numbers or prefixes, read once and shared by every snapshot that names it. Never changes."""
+
+    def __new__(cls, text: bytes) -> NumberList:
+        """Read a list: a line an entry, `+` and up to 15 digits, behind a comma its class if it has one.
+
+        Blanks around both, empty lines, and what stands behind a `#` do not count; a first line of words is a heading.
+        Blocks for about a second for a million lines, with the GIL released.
+
+        Raises:
+            ListRefusedError: lines of it are wrong; the text is JSON of `ibcf.boundary.ListFaults`.
+        """
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+
+    def classes(self) -> list[str]:
+        """Return the names of the classes that its entries have."""
+
+    def memory(self) -> int:
+        """Return how many bytes it takes."""
+
+    def longest(self, number: str) -> bytes:
+        """Return the longest entry that *number* begins with, as JSON: its count of digits and its class; or null."""
+
+def check_snapshot(snapshot: bytes, *, lists: Mapping[str, NumberList] = ...) -> None:
     """Load *snapshot* as the core would, and forget it. Nothing is bound and nothing starts.
 
     Blocks for as long as compiling takes, with the GIL released.
@@ -64,7 +92,14 @@ class Core:
     less than their limit, or once each: the descriptor stays readable while anything is left.
     """
 
-    def __new__(cls, snapshot: bytes, *, workers: int = 1, pin_workers: bool = False) -> Core:
+    def __new__(
+        cls,
+        snapshot: bytes,
+        *,
+        lists: Mapping[str, NumberList] = ...,
+        workers: int = 1,
+        pin_workers: bool = False,
+    ) -> Core:
         """Load *snapshot* and bind its listeners, one socket for each of the *workers* (1 to 64).
 
         With *pin_workers*, worker n stays on the nth CPU that this process may use, counted round when there are fewer.
@@ -88,7 +123,7 @@ class Core:
     def listeners(self) -> list[tuple[str, str]]:
         """Return id and bound address (`ip:port`, `[ip]:port`) of each listener, in the order of the snapshot."""
 
-    def apply(self, snapshot: bytes) -> None:
+    def apply(self, snapshot: bytes, *, lists: Mapping[str, NumberList] = ...) -> None:
         """Put *snapshot* in force, for all that begins from now on; what is in progress keeps its own.
 
         Returns when every worker serves it: blocks for as long as compiling and one turn of each worker take, with the
@@ -189,7 +224,14 @@ class Engine:
     A defect of the core shows as `pyo3_runtime.PanicException`, which is no `Exception`.
     """
 
-    def __new__(cls, snapshot: bytes, *, seed: int = 0, trace: bool = False) -> Engine:
+    def __new__(
+        cls,
+        snapshot: bytes,
+        *,
+        lists: Mapping[str, NumberList] = ...,
+        seed: int = 0,
+        trace: bool = False,
+    ) -> Engine:
         """Load *snapshot*. With *trace*, `Outputs.trace` tells what each stage did.
 
         Raises:

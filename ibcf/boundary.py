@@ -208,3 +208,18 @@ def decode_families(data: bytes) -> list[Family]:
 def decode_reasons(data: bytes) -> list[Reason]:
     """Read what `reasons` gave."""
     return _reasons.decode(data)
+
+
+class ListFault(msgspec.Struct, frozen=True):
+    """A line of a list of numbers that is wrong."""
+
+    line: int
+    column: int
+    problem: str
+
+
+class ListFaults(msgspec.Struct, frozen=True):
+    """The first lines of a list that are wrong, and how many there are."""
+
+    count: int
+    faults: tuple[ListFault, ...]

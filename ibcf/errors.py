@@ -41,5 +41,9 @@ class SnapshotRefusedError(CoreError):
     """A snapshot that the core cannot load; the one in force goes on serving."""
 
 
+class ListRefusedError(CoreError):
+    """A list of numbers with lines that are wrong; the text is JSON of `ibcf.boundary.ListFaults`."""
+
+
 class ListenError(CoreError):
     """A listener that cannot be bound, or that a reload tried to change."""

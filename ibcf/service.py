@@ -42,14 +42,16 @@ from ibcf.observe import logs
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
 from ibcf.observe.sockets import log_socket_buffers
-from ibcf.policy.compile import checked_snapshot
+from ibcf.policy.compile import Snapshot, check_snapshot, checked_snapshot
+from ibcf.policy.lists import NumberLists
 from ibcf.policy.resolvers import enum_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import TextIO
 
+    from ibcf._core import NumberList
     from ibcf.config import Config, Loaded
     from ibcf.config.enum_services import EnumService
     from ibcf.config.node import Node
@@ -73,7 +75,7 @@ class Core(Protocol):
         """Return ids and bound addresses."""
         ...
 
-    def apply(self, snapshot: bytes) -> None:
+    def apply(self, snapshot: bytes, *, lists: Mapping[str, NumberList]) -> None:
         """Put a new snapshot in force."""
         ...
 
@@ -118,8 +120,8 @@ class Core(Protocol):
 class CoreModule:
     """What is used of the module `ibcf._core`; a test puts something else here."""
 
-    open: Callable[[bytes, Node], Core]
-    check: Callable[[bytes], None]
+    open: Callable[[Snapshot, Node], Core]
+    check: Callable[[Snapshot], None]
     version: str
     cdr_head: bytes
 
@@ -129,8 +131,10 @@ class CoreModule:
         from ibcf import _core  # noqa: PLC0415 - whoever only tests the control plane does without it
 
         return cls(
-            open=lambda snapshot, node: _core.Core(snapshot, workers=node.workers, pin_workers=node.pin_workers),
-            check=_core.check_snapshot,
+            open=lambda snapshot, node: _core.Core(
+                snapshot.document, lists=snapshot.lists, workers=node.workers, pin_workers=node.pin_workers
+            ),
+            check=check_snapshot,
             version=_core.__version__,
             cdr_head=_core.CDR_HEAD,
         )
@@ -165,6 +169,7 @@ class Service:
     _down: dict[str, set[str]] = field(default_factory=dict)
     """Targets by peer that nothing came back from lately."""
     _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _lists: NumberLists = field(default_factory=NumberLists)
     _started: float = 0.0
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _end: asyncio.Event = field(default_factory=asyncio.Event)
@@ -180,7 +185,7 @@ class Service:
             ListenError: a listener cannot be bound.
         """
         loaded = read(self.path)
-        snapshot = checked_snapshot(loaded, generation=self.generation, check=self.module.check)
+        snapshot = self._snapshot(loaded, self.generation)
         config = loaded.config
         self._take(config)
         self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
@@ -401,6 +406,9 @@ class Service:
         else:
             down.discard(change.target)
 
+    def _snapshot(self, loaded: Loaded, generation: int) -> Snapshot:
+        return checked_snapshot(loaded, generation=generation, check=self.module.check, lists=self._lists)
+
     # --- reload ---
 
     async def reload(self) -> None:
@@ -412,8 +420,9 @@ class Service:
         log = logs.logger()
         try:
             loaded = await asyncio.to_thread(read, self.path)
-            snapshot = checked_snapshot(loaded, generation=self.generation + 1, check=self.module.check)
-            await asyncio.to_thread(self._core.apply, snapshot)  # waits for a turn of each worker
+            snapshot = await asyncio.to_thread(self._snapshot, loaded, self.generation + 1)
+            # waits for a turn of each worker
+            await asyncio.to_thread(self._core.apply, snapshot.document, lists=snapshot.lists)
         except IbcfError as error:
             self._metrics.config_reloads.labels("failed").inc()
             faults = [str(fault) for fault in error.faults] if isinstance(error, ConfigError) else [str(error)]

@@ -18,7 +18,7 @@ from ibcf.cli.terminal import console, print_json, visible
 from ibcf.config import read
 from ibcf.config.fault import unknown
 from ibcf.observe.logs import configure
-from ibcf.policy.compile import checked_snapshot
+from ibcf.policy.compile import open_engine
 from ibcf.policy.explain import Engine, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
 from ibcf.policy.locations import Locations
@@ -58,10 +58,7 @@ def explain(
         known = [peer.id for peer in loaded.config.peers]
         raise typer.BadParameter(unknown("peer", sender, known), param_hint="--from")
     data = _message(message, number, method, peer, loaded.config)
-    from ibcf import _core  # noqa: PLC0415  # verbs that need no core work without it
-
-    engine = _core.Engine(checked_snapshot(loaded), trace=True)
-    told = asyncio.run(_explain(engine, peer, data, loaded.config))
+    told = asyncio.run(_explain(open_engine(loaded, trace=True), peer, data, loaded.config))
     if json:
         print_json(_as_json(told, loaded.config))
     else:

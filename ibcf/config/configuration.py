@@ -14,6 +14,7 @@ from ibcf.config.header_rules import HeaderRuleSet
 from ibcf.config.keys import Key
 from ibcf.config.limits import Limits, UnknownSource
 from ibcf.config.listeners import Listener
+from ibcf.config.lists import NumberListFile
 from ibcf.config.locator import Locator
 from ibcf.config.logs import Logs
 from ibcf.config.node import Node
@@ -57,6 +58,8 @@ class Config(Section):
     """The networks on both sides."""
     header_rules: tuple[HeaderRuleSet, ...] = ()
     """Named lists of edits."""
+    lists: Annotated[tuple[NumberListFile, ...], Field(max_length=1_000)] = ()
+    """Files of numbers and prefixes."""
     enum: tuple[EnumService, ...] = ()
     """Places to look numbers up."""
     locator: Locator | None = None

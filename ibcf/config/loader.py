@@ -71,7 +71,7 @@ def _checked(
     try:
         config = Config.model_validate(tree.root, context={"directory": directory})
     except ValidationError as error:
-        faults += faults_of(error, tree)
+        faults += faults_of(error, tree, Config)
     told = {(fault.line, fault.column, fault.key) for fault in faults}
     related = check_references(tree, reasons=reasons)
     faults += [fault for fault in related if (fault.line, fault.column, fault.key) not in told]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
-from ibcf.config.configuration import Config
 from ibcf.config.fault import Fault, suggestion
 from ibcf.config.values import shown
 
@@ -17,32 +16,40 @@ if TYPE_CHECKING:
     from ibcf.config.tree import Path, Tree
 
 
-def faults_of(error: ValidationError, tree: Tree) -> list[Fault]:
-    """Return a fault for each thing in *error*; a misspelt key hides that the right one is missing."""
+def faults_of(error: ValidationError, tree: Tree, model: type[BaseModel]) -> list[Fault]:
+    """Return a fault for each thing in *error* of *model*; a misspelt key hides that the right one is missing."""
     details = error.errors(include_url=False)
     broken = {(fault.line, fault.column) for fault in tree.faults}  # already told why nothing can be read there
     meant: set[Path] = set()
     faults: list[Fault] = []
     for detail in details:
         if detail["type"] == "extra_forbidden":
-            *above, name = detail["loc"]
-            known = _keys_at(tuple(above))
-            likely = suggestion(str(name), [key for key in known if tree.get((*above, key)) is None])
+            path = _as_written(detail["loc"], tree)
+            name = path[-1]
+            known = _keys_at(model, path[:-1])
+            likely = suggestion(str(name), [key for key in known if tree.get((*path[:-1], key)) is None])
             if likely:
-                meant.add((*above, likely))
+                meant.add((*path[:-1], likely))
             hint = f'did you mean "{likely}"?' if likely else f"known here: {', '.join(known)}"
-            faults.append(tree.fault(detail["loc"], f"unknown key; {hint}", at_key=True))
+            faults.append(tree.fault(path, f"unknown key; {hint}", at_key=True))
     for detail in details:
-        path = detail["loc"]
+        path = _as_written(detail["loc"], tree)
         kind = detail["type"]
         if kind == "extra_forbidden" or (kind == "missing" and path in meant):
             continue
         if kind == "too_short" and tree.get(path) != ():
             continue  # pydantic counts only the good items, and the bad ones have faults of their own
-        if path and isinstance(path[-1], int) and path not in tree.values:
-            path = path[:-1]  # a lone value that stands for a list of one
         faults.append(tree.fault(path, _problem(detail, tree.written.get(path))))
     return [fault for fault in faults if (fault.line, fault.column) not in broken]
+
+
+def _as_written(path: Path, tree: Tree) -> Path:
+    """Return *path* without the places in lists for which a lone value stands in the file."""
+    written: Path = ()
+    for part in path:
+        if not isinstance(part, int) or (*written, part) in tree.values:
+            written += (part,)
+    return written
 
 
 _PROBLEMS: dict[str, str] = {
@@ -86,14 +93,14 @@ def _choice(expected: str, value: object, got: str) -> str:
     return f"must be {expected.replace(chr(39), '')} {got}{hint}"
 
 
-def _keys_at(path: Path) -> list[str]:
-    """Return the keys that the mapping at *path* may have."""
-    model: Any = Config
+def _keys_at(model: Any, path: Path) -> list[str]:
+    """Return the keys that the mapping at *path* in *model* may have."""
     for part in path:
         if isinstance(part, int):
             continue
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        model = _model_in(fields[part].annotation)
+        if part in fields:  # else a name in a mapping of names
+            model = _model_in(fields[part].annotation)
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

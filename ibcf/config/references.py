@@ -37,12 +37,23 @@ _REFERENCES = (
     _Reference("agreement", "agreements", (("peers", "*", "agreement"),)),
     _Reference("listener", "listeners", (("peers", "*", "listeners", "*"),)),
     _Reference("certificate", "tls", (("listeners", "*", "tls"),)),
-    _Reference("peer", "peers", (("routes", "*", "match", "peer", "*"), ("routes", "*", "to", "*", "peer"))),
+    _Reference("peer", "peers", (("routes", "*", "to", "*", "peer"),)),
     _Reference("enum service", "enum", (("routes", "*", "enum"),)),
     _Reference(
         "header rule set",
         "header_rules",
         (("agreements", "*", "header_rules", "received", "*"), ("agreements", "*", "header_rules", "sent", "*")),
+    ),
+)
+
+# The same in matchers, at any depth of `all`, `any` and `not`.
+_MATCHERS = (
+    _Reference("peer", "peers", (("peer", "*"),)),
+    _Reference("listener", "listeners", (("listener", "*"),)),
+    _Reference(
+        "list",
+        "lists",
+        (("number_list", "*"), ("number_list", "*", "list"), ("calling_list", "*"), ("calling_list", "*", "list")),
     ),
 )
 
@@ -56,6 +67,7 @@ _UNIQUE = (
     ("peers", "@", "targets", "*"),
     ("header_rules", "*"),
     ("header_rules", "@", "rules", "*"),
+    ("lists", "*"),
     ("enum", "*"),
     ("routes", "*"),
 )
@@ -65,6 +77,7 @@ def check_references(tree: Tree, *, reasons: Collection[str] | None) -> Iterator
     """Yield every fault between parts; *reasons* are the ids of the catalogue, `None` when it is not at hand."""
     yield from _repeated_ids(tree)
     yield from _unknown_ids(tree)
+    yield from _unknown_ids_of_matchers(tree)
     yield from _overlapping_sources(tree)
     yield from _repeated_addresses(tree)
     yield from _wrong_listeners(tree)
@@ -114,6 +127,20 @@ def _unknown_ids(tree: Tree) -> Iterator[Fault]:
             for path, value in tree.find(*place):
                 if isinstance(value, str) and value not in known:
                     yield tree.fault(path, unknown(reference.kind, value, known))
+
+
+def _unknown_ids_of_matchers(tree: Tree) -> Iterator[Fault]:
+    known = {reference.section: _ids(tree, reference.section) for reference in _MATCHERS}
+    waiting = [path for path, _ in tree.find("routes", "*", "match")]
+    while waiting:
+        path = waiting.pop()
+        inner = (*tree.find("all", "*", at=path), *tree.find("any", "*", at=path), *tree.find("not", at=path))
+        waiting += [found for found, _ in inner]
+        for reference in _MATCHERS:
+            for place in reference.places:
+                for found, value in tree.find(*place, at=path):
+                    if isinstance(value, str) and value not in known[reference.section]:
+                        yield tree.fault(found, unknown(reference.kind, value, known[reference.section]))
 
 
 def _overlapping_sources(tree: Tree) -> Iterator[Fault]:

@@ -7,32 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import DomainPattern, Duration, Id, Method, NumberPrefix, OneOrMany, Text, Unique, Within
+from ibcf.config.values import Duration, Id, OneOrMany, Text, Unique, Within
 
-Direction = Literal["exit", "entry"]
-Scheme = Literal["sip", "sips", "tel", "urn"]
-EnumOutcome = Literal["found", "not_found", "failed"]
 Status = Annotated[int, Field(ge=300, le=699)]
-
-
-class Match(Section):
-    """All that is given must hold; a list holds when one of it does; what is left out always holds."""
-
-    peer: Annotated[tuple[Id, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """Peers that the request came from."""
-    direction: Direction | None = None
-    """`exit` goes from our core to another network, `entry` comes from one."""
-    method: Annotated[tuple[Method, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """Methods."""
-    number_prefix: Annotated[tuple[NumberPrefix, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """Beginnings of the global number: "+44", "+4490"."""
-    domain: Annotated[tuple[DomainPattern, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """Hosts of the Request-URI, as ENUM left it; `*.a.example` stands for all below."""
-    scheme: Annotated[tuple[Scheme, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """Schemes of the Request-URI, as ENUM left it."""
-    enum: Annotated[tuple[EnumOutcome, ...], Field(min_length=1), Unique, OneOrMany] | None = None
-    """What the last look-up led to; never holds before one."""
 
 
 class Reject(Section):

@@ -79,9 +79,12 @@ class Tree:
                 return None
         return value
 
-    def find(self, *pattern: str) -> Iterator[tuple[Path, object]]:
-        """Yield every value under *pattern*, in which `*` is each item of a list (or a lone value instead of one)."""
-        found: list[tuple[Path, object]] = [((), self.root)]
+    def find(self, *pattern: str, at: Path = ()) -> Iterator[tuple[Path, object]]:
+        """Yield every value under *pattern*, in which `*` is each item of a list (or a lone value instead of one).
+
+        The pattern begins at the value *at*, which is the whole file unless given.
+        """
+        found: list[tuple[Path, object]] = [(at, self.get(at))]
         for part in pattern:
             following: list[tuple[Path, object]] = []
             for path, value in found:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ibcf.config import read
 from ibcf.observe.logs import BORDER_READY
-from ibcf.policy.compile import checked_snapshot
+from ibcf.policy.compile import open_engine
 from ibcf.policy.explain import explain, find_peer
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
@@ -139,8 +139,6 @@ class RunningBorder:
 
     async def explain(self, message: bytes) -> Explanation:
         """Return what the border says it does with *message* from the caller, and why."""
-        from ibcf import _core  # noqa: PLC0415  # the rest of the module can be tested without it
-
         overrides = {f"listeners.{name}.address": f"{host}:{port}" for name, (host, port) in self.listeners.items()}
         loaded = read(self.path, overrides)
         peer = find_peer(loaded.config, CALLER)
@@ -148,7 +146,7 @@ class RunningBorder:
             raise ValueError(f"the policy of the demonstration needs a peer {CALLER}")
         resolvers = open_resolvers(loaded.config)
         locations = Locations(loaded.config)
-        engine = _core.Engine(checked_snapshot(loaded), trace=True)
+        engine = open_engine(loaded, trace=True)
         try:
             return await explain(engine, peer, message, resolvers, locations)
         finally:

@@ -6,6 +6,7 @@ Durations become milliseconds and sizes bytes; names stay names, the core resolv
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,10 +14,13 @@ import msgspec
 from ibcf.config.tls import read_pem
 from ibcf.config.values import milliseconds
 from ibcf.errors import ConfigError, SnapshotRefusedError
+from ibcf.policy.conditions import condition
+from ibcf.policy.lists import NumberLists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from ibcf._core import Engine, NumberList
     from ibcf.config import Config, Loaded
     from ibcf.config.agreements import Agreement, SessionTimer
     from ibcf.config.header_rules import HeaderRule, HeaderRuleSet
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from ibcf.config.listeners import Listener
     from ibcf.config.locator import Locator
     from ibcf.config.peers import Peer, Probe
-    from ibcf.config.routes import Match, Route
+    from ibcf.config.routes import Route
     from ibcf.config.timers import Timers
     from ibcf.config.tls import PeerTls, TlsIdentity
     from ibcf.config.tree import Path, Tree
@@ -44,23 +48,55 @@ def compile_snapshot(config: Config, *, generation: int = 1) -> bytes:
     return msgspec.json.encode(document(config, generation=generation))
 
 
-def checked_snapshot(loaded: Loaded, *, generation: int = 1, check: Callable[[bytes], None] | None = None) -> bytes:
-    """Return the snapshot of *loaded* after the core has looked at it too.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the core is given."""
+
+    document: bytes
+    lists: Mapping[str, NumberList] = field(default_factory=dict)
+    """The lists that the document names, by their ids."""
+
+
+def checked_snapshot(
+    loaded: Loaded,
+    *,
+    generation: int = 1,
+    check: Callable[[Snapshot], None] | None = None,
+    lists: NumberLists | None = None,
+) -> Snapshot:
+    """Return the snapshot of *loaded* after the core has looked at it too; *lists* knows the files read before.
 
     Raises:
-        ConfigError: the core refuses what the models let pass (an expression that its engine cannot compile).
+        ConfigError: the core refuses what the models let pass (an expression that its engine cannot compile), or a list
+            has lines that are wrong.
     """
-    snapshot = compile_snapshot(loaded.config, generation=generation)
-    if check is None:
-        from ibcf import _core  # noqa: PLC0415  # whoever only compiles does without the compiled core
-
-        check = _core.check_snapshot
+    document = compile_snapshot(loaded.config, generation=generation)
+    snapshot = Snapshot(document, (lists or NumberLists()).load(loaded))
     try:
-        check(snapshot)
+        (check or check_snapshot)(snapshot)
     except SnapshotRefusedError as refusal:
         path, problem = _place(str(refusal), loaded.tree)
         raise ConfigError([loaded.tree.fault(path, problem)]) from refusal
     return snapshot
+
+
+def open_engine(loaded: Loaded, *, trace: bool = False) -> Engine:
+    """Return a border without sockets that has *loaded* in force.
+
+    Raises:
+        ConfigError: the core refuses it, or a list has lines that are wrong.
+    """
+    from ibcf import _core  # noqa: PLC0415  # verbs that need no core work without it
+
+    snapshot = checked_snapshot(loaded)
+    return _core.Engine(snapshot.document, lists=snapshot.lists, trace=trace)
+
+
+def check_snapshot(snapshot: Snapshot) -> None:
+    """Let the core load *snapshot* and forget it."""
+    from ibcf import _core  # noqa: PLC0415  # whoever only compiles does without the compiled core
+
+    _core.check_snapshot(snapshot.document, lists=snapshot.lists)
 
 
 def _place(refusal: str, tree: Tree) -> tuple[Path, str]:
@@ -294,18 +330,6 @@ def _probe(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _condition(match: Match) -> dict[str, Any]:
-    return {
-        "peers": match.peer or (),
-        "direction": match.direction,
-        "methods": match.method or (),
-        "number_prefixes": match.number_prefix or (),
-        "domains": match.domain or (),
-        "schemes": match.scheme or (),
-        "enum_outcomes": match.enum or (),
-    }
-
-
 def _route(route: Route) -> dict[str, Any]:
     action: dict[str, Any]
     if route.to is not None:
@@ -326,4 +350,4 @@ def _route(route: Route) -> dict[str, Any]:
         action = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
     else:
         action = {"kind": "enum", "service": route.enum}
-    return {"id": route.id, "condition": _condition(route.match), "action": action}
+    return {"id": route.id, "condition": condition(route.match), "action": action}

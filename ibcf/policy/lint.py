@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibcf.config import Config, Fault, Loaded
-    from ibcf.config.routes import Match
+    from ibcf.config.match import Match
     from ibcf.config.tree import Path
 
     Finding = tuple[Path, str]  # where, and what is odd there
@@ -131,12 +131,23 @@ def _unused(config: Config) -> Iterator[Finding]:
     for at, rule_set in enumerate(config.header_rules):
         if rule_set.id not in sets:
             yield ("header_rules", at, "id"), f'no agreement uses the rule set "{rule_set.id}"'
+    named = {name for route in config.routes for name in _lists(route.match)}
+    for at, file in enumerate(config.lists):
+        if file.id not in named:
+            yield ("lists", at, "id"), f'no rule asks for the list "{file.id}"'
     services = {route.enum for route in config.routes}
     for at, service in enumerate(config.enum):
         if service.id not in services:
             yield ("enum", at, "id"), f'no route looks up in "{service.id}"'
     if config.locator is not None and not any(peer.is_located for peer in config.peers):
         yield ("locator",), "no peer has a domain or is located by Request-URI"
+
+
+def _lists(match: Match) -> Iterator[str]:
+    for member in (*(match.number_list or ()), *(match.calling_list or ())):
+        yield member if isinstance(member, str) else member.list
+    for inner in (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ())):
+        yield from _lists(inner)
 
 
 def _is_catch_all(match: Match) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ibcf.config.match import given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ibcf.config.routes import Match, Route
+    from ibcf.config.match import Match
+    from ibcf.config.routes import Route
 
 
 def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, int]]:
@@ -66,30 +69,75 @@ class _Earlier:
 
 def _shadows(wide: Match, narrow: Match, *, looked_up_between: bool) -> bool:
     """Tell whether the rule of *wide* decides whatever the later rule of *narrow* could match."""
-    if looked_up_between and (wide.domain or wide.scheme or wide.enum or wide.number_prefix):
-        return False  # the look-up changes what these are compared with
-    return (
-        wide.direction in {None, narrow.direction}
-        and _holds(wide.peer, narrow.peer)
-        and _holds(wide.method, narrow.method)
-        and _holds(wide.scheme, narrow.scheme)
-        and _holds(wide.enum, narrow.enum)
-        and _all_begin(wide.number_prefix, narrow.number_prefix)
-        and _all_below(wide.domain, narrow.domain)
+    if looked_up_between and _reads_target(wide):
+        return False
+    asked = given(wide)
+    of_narrow = given(narrow)
+    return all(
+        name in of_narrow and _COMPARISONS.get(name, _same)(value, of_narrow[name])
+        for name, value in asked.items()
+        if value is not None
     )
 
 
-def _holds(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    return wide is None or (narrow is not None and set(narrow) <= set(wide))
+def _reads_target(match: Match) -> bool:
+    """Does it, or one inside of it, look at what a look-up changes?"""
+    inner = (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ()))
+    return any(getattr(match, name) is not None for name in TARGET) or any(map(_reads_target, inner))
 
 
-def _all_begin(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    return wide is None or (narrow is not None and all(prefix.startswith(wide) for prefix in narrow))
+TARGET = ("domain", "scheme", "user", "iotl", "emergency", "enum", "number_prefix")
+"""Matchers whose value is another one behind a look-up; of the number, whether there is one."""
 
 
-def _all_below(wide: tuple[str, ...] | None, narrow: tuple[str, ...] | None) -> bool:
-    if wide is None:
-        return True
+def _same(wide: object, narrow: object) -> bool:
+    return wide == narrow
+
+
+def _one_of_them(wide: tuple[object, ...], narrow: tuple[object, ...] | None) -> bool:
+    return narrow is not None and all(value in wide for value in narrow)
+
+
+def _all_of_them(wide: tuple[object, ...], narrow: tuple[object, ...] | None) -> bool:
+    return narrow is not None and all(value in narrow for value in wide)
+
+
+def _within(wide: tuple[int, int], narrow: tuple[int, int] | None) -> bool:
+    return narrow is not None and wide[0] <= narrow[0] and narrow[1] <= wide[1]
+
+
+def _at_least(wide: float, narrow: float | None) -> bool:
+    return narrow is not None and wide >= narrow
+
+
+def _inside(wide: tuple[tuple[str, str], ...], narrow: tuple[tuple[str, str], ...] | None) -> bool:
+    def is_inside(inner: tuple[str, str]) -> bool:
+        return any(len(first) == len(inner[0]) and first <= inner[0] and inner[1] <= last for first, last in wide)
+
+    return narrow is not None and all(map(is_inside, narrow))
+
+
+def _all_begin(wide: tuple[str, ...], narrow: tuple[str, ...] | None) -> bool:
+    return narrow is not None and all(prefix.startswith(wide) for prefix in narrow)
+
+
+def _all_below(wide: tuple[str, ...], narrow: tuple[str, ...] | None) -> bool:
     names = {name.lower() for name in wide}
     below = tuple(name[1:] for name in names if name.startswith("*."))
     return narrow is not None and all(name.lower() in names or name.lower().endswith(below) for name in narrow)
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys(
+        ("peer", "listener", "transport", "method", "scheme", "user", "number_list", "calling_list", "body_type"),
+        _one_of_them,
+    ),
+    **dict.fromkeys(("media", "codec", "option_tag", "resource_priority", "enum", "iotl", "time", "any"), _one_of_them),
+    **dict.fromkeys(("header", "all"), _all_of_them),
+    **dict.fromkeys(("number_length", "calling_length"), _within),
+    **dict.fromkeys(("number_range", "calling_range"), _inside),
+    **dict.fromkeys(("number_prefix", "calling_prefix"), _all_begin),
+    "domain": _all_below,
+    "percentage": _at_least,
+}
+"""When a matcher holds whenever another of the same name does; those that are not here, when both are the same."""

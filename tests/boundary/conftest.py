@@ -40,7 +40,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "routes": [
             {
                 "id": "barred",
-                "condition": {"number_prefixes": ["+4490"]},
+                "condition": {"number": {"prefixes": ["+4490"]}},
                 "action": {"kind": "reject", "reason": "decide.forbidden", "phrase": "Premium rate barred"},
             },
             {"id": "look_up", "action": {"kind": "enum", "service": "carrier"}},

@@ -7,9 +7,9 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -21,7 +21,11 @@ from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import ConfigError, ListenError, SnapshotRefusedError
 from ibcf.host.descriptors import DescriptorLimit
 from ibcf.observe.health import State
+from ibcf.policy.compile import Snapshot
 from ibcf.service import CoreModule, Service
+
+if TYPE_CHECKING:
+    from ibcf._core import NumberList
 
 REPOSITORY = Path(__file__).parents[2]
 KNOWN = "+441632960083"
@@ -74,7 +78,7 @@ class FakeCore:
         """Return what the system might have chosen."""
         return [("home_udp", "127.0.0.1:40001"), ("peer_udp", "127.0.0.1:40002")]
 
-    def apply(self, snapshot: bytes) -> None:
+    def apply(self, snapshot: bytes, *, lists: Mapping[str, "NumberList"]) -> None:
         """Take it, or refuse."""
         if self.refusal is not None:
             raise self.refusal
@@ -152,10 +156,10 @@ class Bench:
         module = CoreModule(open=self._open, check=lambda _snapshot: None, version="0", cdr_head=CDR_HEAD)
         self.service = Service(self.path, module, version="1", log_stream=self.stream)
 
-    def _open(self, snapshot: bytes, node: Node) -> FakeCore:
+    def _open(self, snapshot: Snapshot, node: Node) -> FakeCore:
         if self.open_error is not None:
             raise self.open_error
-        self.cores.append(FakeCore(snapshot, node.workers))
+        self.cores.append(FakeCore(snapshot.document, node.workers))
         return self.cores[-1]
 
     def write(self, change: Callable[[str], str]) -> None:

@@ -85,7 +85,7 @@ pub(crate) fn document(variant: usize) -> Value {
         "enums": [{"id": "numbers", "deadline_ms": 2_000, "digits_min": 7}],
         "routes": [
             {"id": "sos", "condition": {"schemes": ["urn"]}, "action": {"kind": "route", "to": [{"peer": "core"}]}},
-            {"id": "barred", "condition": {"number_prefixes": ["+4490"]},
+            {"id": "barred", "condition": {"number": {"prefixes": ["+4490"]}},
              "action": {"kind": "reject", "reason": "decide.forbidden", "status": 603, "phrase": "No"}},
             {"id": "look_up", "condition": {"schemes": ["tel"]}, "action": {"kind": "enum", "service": "numbers"}},
             {"id": "to_b", "condition": {"domains": ["b.example"]},

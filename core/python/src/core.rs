@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 use crate::error::BoundaryError;
 use crate::events::{Batch, LogLines};
 use crate::json::to_bytes;
+use crate::number_list::{ListArguments, by_id};
 
 /// The running border: worker threads and sockets.
 #[pyclass(frozen, module = "ibcf._core")]
@@ -27,15 +28,17 @@ type EventBytes<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyB
 #[pymethods]
 impl Core {
     #[new]
-    #[pyo3(signature = (snapshot, *, workers=1, pin_workers=false))]
+    #[pyo3(signature = (snapshot, *, lists=ListArguments::new(), workers=1, pin_workers=false))]
     fn new(
         py: Python<'_>,
         snapshot: &[u8],
+        lists: ListArguments,
         workers: usize,
         pin_workers: bool,
     ) -> Result<Self, BoundaryError> {
+        let lists = by_id(lists);
         py.detach(|| {
-            let snapshot = Snapshot::load(snapshot)?;
+            let snapshot = Snapshot::load_with(snapshot, &lists)?;
             let node = snapshot.node.name.clone();
             let config = CoreConfig { workers, pin_workers, ..CoreConfig::default() };
             let inner = ibcf_net::Core::new(snapshot, config)?;
@@ -53,8 +56,10 @@ impl Core {
         self.inner.listeners().iter().map(|(id, address)| (id.clone(), address.to_string())).collect()
     }
 
-    fn apply(&self, py: Python<'_>, snapshot: &[u8]) -> Result<(), BoundaryError> {
-        py.detach(|| Ok(self.inner.apply(Snapshot::load(snapshot)?)?))
+    #[pyo3(signature = (snapshot, *, lists=ListArguments::new()))]
+    fn apply(&self, py: Python<'_>, snapshot: &[u8], lists: ListArguments) -> Result<(), BoundaryError> {
+        let lists = by_id(lists);
+        py.detach(|| Ok(self.inner.apply(Snapshot::load_with(snapshot, &lists)?)?))
     }
 
     fn set_targets(&self, py: Python<'_>, sets: &[u8]) -> Result<(), BoundaryError> {

@@ -16,6 +16,7 @@ use pyo3::types::PyBytes;
 use crate::error::BoundaryError;
 use crate::events::{numbered_cdrs, others};
 use crate::json::to_bytes;
+use crate::number_list::{ListArguments, by_id};
 
 /// Written where a listener has port 0 and no socket chose one.
 const PORT_UNBOUND: u16 = 5060;
@@ -50,9 +51,16 @@ pub(crate) struct Outputs {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (snapshot, *, seed=0, trace=false))]
-    fn new(py: Python<'_>, snapshot: &[u8], seed: u64, trace: bool) -> Result<Self, BoundaryError> {
-        let snapshot = py.detach(|| Snapshot::load(snapshot))?;
+    #[pyo3(signature = (snapshot, *, lists=ListArguments::new(), seed=0, trace=false))]
+    fn new(
+        py: Python<'_>,
+        snapshot: &[u8],
+        lists: ListArguments,
+        seed: u64,
+        trace: bool,
+    ) -> Result<Self, BoundaryError> {
+        let lists = by_id(lists);
+        let snapshot = py.detach(|| Snapshot::load_with(snapshot, &lists))?;
         let listeners = snapshot.listeners.iter().map(|listener| listener.id.clone()).collect();
         let config = BorderConfig {
             worker: 0,

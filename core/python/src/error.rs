@@ -8,6 +8,7 @@ mod exceptions {
     //! Defined in Python, so that nobody needs the compiled module to catch them.
 
     pyo3::import_exception!(ibcf.errors, CoreError);
+    pyo3::import_exception!(ibcf.errors, ListRefusedError);
     pyo3::import_exception!(ibcf.errors, ListenError);
     pyo3::import_exception!(ibcf.errors, SnapshotRefusedError);
 }
@@ -23,6 +24,8 @@ pub(crate) enum BoundaryError {
     Answers(serde_json::Error),
     /// Target sets that are not the JSON that the core reads.
     Targets(serde_json::Error),
+    /// A list of numbers with lines that are wrong, as JSON.
+    List(String),
     /// A value that cannot be written as JSON: a defect.
     Encode(serde_json::Error),
     /// A listener that the snapshot does not have.
@@ -50,7 +53,7 @@ impl From<NetError> for BoundaryError {
 
 impl From<BoundaryError> for PyErr {
     fn from(error: BoundaryError) -> Self {
-        use exceptions::{CoreError, ListenError, SnapshotRefusedError};
+        use exceptions::{CoreError, ListRefusedError, ListenError, SnapshotRefusedError};
         match error {
             BoundaryError::Snapshot(error) => SnapshotRefusedError::new_err(error.to_string()),
             BoundaryError::Net(error @ (NetError::Listen { .. } | NetError::ListenersChanged { .. })) => {
@@ -59,6 +62,7 @@ impl From<BoundaryError> for PyErr {
             BoundaryError::Net(error) => CoreError::new_err(error.to_string()),
             BoundaryError::Answers(error) => CoreError::new_err(format!("answers: {error}")),
             BoundaryError::Targets(error) => CoreError::new_err(format!("target sets: {error}")),
+            BoundaryError::List(faults) => ListRefusedError::new_err(faults),
             BoundaryError::Encode(error) => CoreError::new_err(format!("cannot be written as JSON: {error}")),
             BoundaryError::UnknownListener { id, known } => {
                 CoreError::new_err(format!("unknown listener \"{id}\" (known: {known})"))

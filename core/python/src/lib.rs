@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod events;
 mod json;
+mod number_list;
 
 use pyo3::prelude::*;
 
@@ -26,6 +27,9 @@ mod _core {
     use crate::engine::{Engine, Outputs};
     use crate::error::BoundaryError;
     use crate::json::to_bytes;
+    #[pymodule_export]
+    use crate::number_list::NumberList;
+    use crate::number_list::{ListArguments, by_id};
 
     /// The catalogue of reasons.
     #[pyfunction]
@@ -36,8 +40,10 @@ mod _core {
 
     /// Loads a snapshot and forgets it.
     #[pyfunction]
-    fn check_snapshot(py: Python<'_>, snapshot: &[u8]) -> Result<(), BoundaryError> {
-        py.detach(|| Ok(ibcf_net::check_tls(&Snapshot::load(snapshot)?)?))
+    #[pyo3(signature = (snapshot, *, lists=ListArguments::new()))]
+    fn check_snapshot(py: Python<'_>, snapshot: &[u8], lists: ListArguments) -> Result<(), BoundaryError> {
+        let lists = by_id(lists);
+        py.detach(|| Ok(ibcf_net::check_tls(&Snapshot::load_with(snapshot, &lists)?)?))
     }
 
     /// Hides telephone numbers; a text that is not Unicode is made so, since a log line must always be writable.

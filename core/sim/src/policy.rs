@@ -173,7 +173,7 @@ fn routes(is_other: bool) -> Value {
     let (b, c) = if is_other { (1, 0) } else { (0, 1) };
     let redirects = if is_other { "recurse" } else { "pass" };
     json!([
-        {"id": "no_premium", "condition": {"number_prefixes": ["+4490"]},
+        {"id": "no_premium", "condition": {"number": {"prefixes": ["+4490"]}},
          "action": {"kind": "reject", "reason": "decide.forbidden"}},
         {"id": "located", "condition": {"direction": "exit", "domains": ["d.example"]},
          "action": {"kind": "route", "to": [{"peer": "carrier_d"}]}},

@@ -1,10 +1,5 @@
 //! From bytes to index, verdict and typed values without one allocation, once the index is warm (design §5); and over the
 //! whole path of a call with a number of them that does not depend on what the messages carry.
-//!
-//! The counter is the thread's own: what the test harness does beside it does not count.
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use ibcf_sip::message::{HeaderId, HeaderIndex, Uri};
 use ibcf_sip::parse::{call_id_of, check, parse};
@@ -14,43 +9,8 @@ use ibcf_sip::{Flow, Input};
 
 mod support;
 
+use support::counting::{Counting, allocations};
 use support::{A, B, HOME, PEER, Sent, World, ims, only, request, respond, routes};
-
-/// The system's allocator with a counter before it.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that is ending has no counter any more, and nothing to prove.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-}
-
-fn allocations() -> usize {
-    ALLOCATIONS.with(Cell::get)
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting has no effect on memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc`, and it is handed on as it is.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`; the pointer came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `realloc`; the pointer came from `System`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -2,7 +2,7 @@
 
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -44,7 +44,7 @@ class FakeOutputs:
 class FakeEngine:
     """Asks for the number, then sends the request to the first target of the demonstration."""
 
-    def __init__(self, snapshot: bytes, *, seed: int = 0, trace: bool = False) -> None:
+    def __init__(self, snapshot: bytes, *, lists: Mapping[str, object], seed: int = 0, trace: bool = False) -> None:
         """Take a snapshot."""
         self.target = "127.0.0.3:5060"
 
@@ -77,7 +77,7 @@ class FakeEngine:
         return FakeOutputs([])
 
 
-def check_snapshot(snapshot: bytes) -> None:
+def check_snapshot(snapshot: bytes, *, lists: Mapping[str, object]) -> None:
     """Refuse one header name, as the real one refuses what it cannot compile."""
     if b"X-Refuse" in snapshot:
         raise SnapshotRefusedError("header_rules[0].rules[0]: no such thing")

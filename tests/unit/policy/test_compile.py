@@ -5,7 +5,7 @@ import pytest
 
 from ibcf.config import Loaded, loader, read_text
 from ibcf.errors import ConfigError, SnapshotRefusedError
-from ibcf.policy.compile import checked_snapshot, compile_snapshot, document
+from ibcf.policy.compile import Snapshot, checked_snapshot, compile_snapshot, document
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
 
 
@@ -100,7 +100,7 @@ routes:
     assert look_up["action"] == {"kind": "enum", "service": "numbers"}
     assert look_up["condition"]["direction"] == "exit"
     assert look_up["condition"]["schemes"] == ("tel", "sip")
-    assert look_up["condition"]["number_prefixes"] == ("+44",)
+    assert look_up["condition"]["number"]["prefixes"] == ("+44",)
     assert no["action"] == {"kind": "reject", "reason": "decide.forbidden", "status": 603, "phrase": None}
     assert (no["condition"]["enum_outcomes"], no["condition"]["peers"]) == (("failed",), ("carrier_a",))
     assert b["action"]["failover_statuses"] == (503, 500)
@@ -140,7 +140,7 @@ agreements:
 def test_what_the_core_refuses_is_told_at_its_place_in_the_file(refusal: str, fault: str) -> None:
     """A refusal of the core names a place in the document, and becomes a fault at that place in the file."""
 
-    def refuse(snapshot: bytes) -> None:
+    def refuse(snapshot: Snapshot) -> None:
         raise SnapshotRefusedError(refusal)
 
     with pytest.raises(ConfigError) as caught:

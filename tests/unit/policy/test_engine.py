@@ -9,7 +9,7 @@ from ibcf import _core
 from ibcf.boundary import decode_reasons
 from ibcf.config import read, read_text
 from ibcf.errors import ConfigError
-from ibcf.policy.compile import VERSION, checked_snapshot
+from ibcf.policy.compile import VERSION, checked_snapshot, open_engine
 from ibcf.policy.explain import Explanation, explain, find_peer, target_at
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
@@ -28,7 +28,7 @@ def explained(number: str, sender: str, method: str = "INVITE") -> Explanation:
     peer = find_peer(loaded.config, sender)
     assert peer is not None
     message = request_to(number, peer=peer, config=loaded.config, method=method)
-    engine = _core.Engine(checked_snapshot(loaded), trace=True)
+    engine = open_engine(loaded, trace=True)
 
     async def run() -> Explanation:
         return await explain(engine, peer, message, open_resolvers(loaded.config), Locations(loaded.config))
@@ -116,7 +116,7 @@ async def test_a_peer_given_as_a_domain_is_sent_to_where_dns_says(monkeypatch: p
     assert peer is not None
     message = request_to("+441632960083", peer=peer, config=config)
     for destination in ("127.0.0.33:5062", None):
-        engine = _core.Engine(checked_snapshot(loaded), trace=True)
+        engine = open_engine(loaded, trace=True)
         told = await explain(engine, peer, message, {}, Locations(config))
         assert (told.forwarded and told.forwarded.destination) == destination
         if destination is not None:

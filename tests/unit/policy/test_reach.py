@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcf.config.routes import Match, Route
+from ibcf.config.match import Match
+from ibcf.config.routes import Route
 from ibcf.policy.reach import _shadows, unreachable
 
 DOMAINS = ("example", "*.example", "b.example", "B.example", "*.b.example", "x.b.example", "c.test")

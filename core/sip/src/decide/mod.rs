@@ -4,19 +4,24 @@
 //! asks for ([`Questions`]) and goes on when the answer is there ([`AnswerCache`]); it never waits and never resolves
 //! a name itself. The request is not touched: `rewrite` does what was decided.
 
+mod action;
 mod answers;
-mod conditions;
+mod condition;
 mod domains;
 mod health;
 pub mod number;
+mod number_table;
 mod prefixes;
 mod questions;
 mod rules;
 mod targets;
 
+pub use action::RouteChoice;
 pub use answers::{AnswerCache, CachedAnswer, Eviction};
+pub use condition::Lists;
 pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
-pub use number::{NumberKind, global_number, is_dipped, number_kind};
+pub use number::{NumberKind, calling_number, global_number, is_dipped, number_kind};
+pub use number_table::{Entry, FAULTS_MAX, ListFault, ListFaults, NumberTable};
 pub use questions::{Asked, Questions, worker_of};
-pub use rules::{Facts, RouteChoice, RouteTable, Verdict};
+pub use rules::{Facts, RouteTable, Verdict};
 pub use targets::{Planned, Target, located_targets, target_set};

@@ -7,6 +7,7 @@ use arrayvec::ArrayString;
 
 use super::prefixes::DIGITS_MAX;
 use crate::message::uri::{Uri, UriKind};
+use crate::message::{HeaderId, Message, NameAddr};
 
 /// What kind of number a URI holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,16 @@ pub fn global_number(uri: &Uri<'_>) -> Option<ArrayString<17>> {
         }
     }
     (number.len() > 1).then_some(number)
+}
+
+/// Returns the global number of the caller: of the first P-Asserted-Identity that has one, if whoever sent the request is
+/// *trusted* (RFC 3325 §5), else of From.
+pub fn calling_number(message: &Message<'_>, trusted: bool) -> Option<ArrayString<17>> {
+    let number_of = |address: NameAddr<'_>| global_number(&Uri::parse(address.uri).ok()?);
+    let mut asserted = trusted.then(|| message.values(HeaderId::PAssertedIdentity)).into_iter().flatten();
+    asserted
+        .find_map(|value| number_of(NameAddr::parse(value.value).ok()?))
+        .or_else(|| message.from().ok().and_then(number_of))
 }
 
 /// Returns what kind of number *uri* holds.

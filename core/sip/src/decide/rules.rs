@@ -1,20 +1,19 @@
 //! The ordered rules of routing: the first whose condition holds decides, except that an ENUM rule looks the number up
 //! and goes on with the next.
 //!
-//! A rule with number prefixes or domains is found through a table, so thousands of them cost no more than a few; only
-//! rules with neither are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
+//! A rule with number prefixes, domains or a list that many ask for is found through a table, so thousands of them cost no
+//! more than a few; only rules with none of these are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
 //! says why it was skipped; both ways come to the same verdict (a test compares them).
-
-use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::conditions::{Compiled, Looked, Tables};
+use super::action::{Action, RouteChoice};
+use super::condition::{Compiled, Compiler, ListIndex, Lists, Looked, Tables};
 use crate::input::EnumOutcome;
-use crate::message::Method;
+use crate::message::{Message, Method};
 use crate::reason::Reason;
-use crate::snapshot::document::{self, Direction, Fork, Redirects, RouteAction};
-use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
+use crate::snapshot::document::{self, Direction, Side, Transport};
+use crate::snapshot::{EnumIndex, ListenerIndex, Names, PeerIndex, SnapshotError};
 use crate::trace::{Stage, Step, Trace};
 
 /// The routes of a snapshot, compiled.
@@ -22,8 +21,9 @@ use crate::trace::{Stage, Step, Trace};
 pub struct RouteTable {
     rules: Vec<Rule>,
     tables: Tables,
-    /// Rules that neither table holds, ascending.
+    /// Rules that no table holds, ascending.
     others: Vec<u32>,
+    reads_messages: bool,
 }
 
 #[derive(Debug)]
@@ -33,35 +33,19 @@ struct Rule {
     action: Action,
 }
 
-#[derive(Debug)]
-enum Action {
-    Lookup(EnumIndex),
-    Route(RouteChoice),
-    Reject { reason: Reason, status: u16, phrase: String },
-}
-
-/// The peers of a route, and when to go from one target to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RouteChoice {
-    /// Peer, priority (lower first), weight among those of equal priority.
-    pub peers: Vec<(PeerIndex, u16, u16)>,
-    /// Statuses after which the next target is tried, besides silence and unreachability.
-    pub failover_statuses: Vec<u16>,
-    /// At most so many targets are tried.
-    pub attempts_max: u8,
-    /// One peer after the other, or all of one priority at once.
-    pub fork: Fork,
-    /// How old a request may be when a target is tried.
-    pub time_budget: Option<Duration>,
-    /// What becomes of a 3xx.
-    pub redirects: Redirects,
-}
-
 /// What conditions look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// Who sent the request.
     pub peer: PeerIndex,
+    /// The side that it belongs to.
+    pub side: Side,
+    /// Is it in our trust domain?
+    pub trusted: bool,
+    /// The listener that the request came to.
+    pub listener: ListenerIndex,
+    /// How it came.
+    pub transport: Transport,
     /// Way across the border.
     pub direction: Direction,
     /// Its method.
@@ -70,8 +54,14 @@ pub struct Facts<'a> {
     pub request_uri: &'a [u8],
     /// The global number (`+` and digits), if the Request-URI held one.
     pub number: Option<&'a str>,
+    /// The global number of the caller, if it has one.
+    pub calling: Option<&'a str>,
     /// What the last ENUM rule led to.
     pub enum_outcome: Option<EnumOutcome>,
+    /// The request, where a rule asks for what stands in it (see [`RouteTable::reads_messages`]).
+    pub message: Option<&'a Message<'a>>,
+    /// When it is asked, in milliseconds since 1970.
+    pub unix_ms: u64,
 }
 
 /// What the rules decided.
@@ -114,16 +104,25 @@ pub enum Verdict<'s> {
 
 impl RouteTable {
     /// Resolves and indexes *routes*.
-    pub fn compile(routes: &[document::Route], names: &Names) -> Result<Self, SnapshotError> {
-        let mut table = Self::default();
+    pub fn compile(routes: &[document::Route], names: &Names, lists: &Lists) -> Result<Self, SnapshotError> {
+        let compiler = Compiler { names, lists };
+        let called = routes.iter().map(|route| &route.condition.number);
+        let calling = routes.iter().map(|route| &route.condition.calling);
+        let tables = Tables {
+            called: ListIndex::of(called, lists),
+            calling: ListIndex::of(calling, lists),
+            ..Tables::default()
+        };
+        let mut table = Self { tables, ..Self::default() };
         for (at, route) in routes.iter().enumerate() {
             let position = u32::try_from(at)
                 .map_err(|_| SnapshotError::value("routes", "more than 4,294,967,296 entries"))?;
-            let condition = Compiled::compile(position, &route.condition, names, &mut table.tables)?;
-            if !condition.has_prefixes && !condition.has_domains {
+            let condition = compiler.outermost(position, &route.condition, &mut table.tables)?;
+            table.reads_messages |= condition.reads_messages();
+            if !condition.is_indexed() {
                 table.others.push(position);
             }
-            let action = compile_action(at, &route.action, names)?;
+            let action = Action::compile(at, &route.action, names)?;
             table.rules.push(Rule { id: route.id.clone(), condition, action });
         }
         Ok(table)
@@ -147,6 +146,11 @@ impl RouteTable {
         }
     }
 
+    /// Does a rule ask for what stands in the headers or in the body?
+    pub const fn reads_messages(&self) -> bool {
+        self.reads_messages
+    }
+
     /// Is there no rule at all?
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
@@ -156,7 +160,7 @@ impl RouteTable {
     ///
     /// An ENUM rule is skipped when there is no global number: only E.164 numbers may be asked for (ENUM-04).
     pub fn evaluate(&self, from: usize, facts: &Facts<'_>, trace: &mut Trace) -> Verdict<'_> {
-        let looked = Looked::at(facts.request_uri);
+        let looked = Looked::at(facts, &self.tables);
         let verdict = if trace.is_on() {
             self.evaluate_in_order(from, facts, &looked, trace)
         } else {
@@ -184,11 +188,12 @@ impl RouteTable {
     }
 
     fn evaluate_by_index(&self, from: usize, facts: &Facts<'_>, looked: &Looked<'_>) -> Option<Verdict<'_>> {
-        // Up to 16 prefix lists, the domain lists, and the rules that stand in neither: all ascending, so the next rule
-        // to look at is the smallest head.
+        // Up to 16 prefix lists, the domain lists, those of tables, and the rules that stand in none of them: all ascending,
+        // so the next rule to look at is the smallest head.
         let mut lists: SmallVec<[&[u32]; 24]> = SmallVec::new();
         lists.extend(facts.number.into_iter().flat_map(|number| self.tables.prefixes.lists(number)));
         lists.extend(looked.host.as_deref().into_iter().flat_map(|host| self.tables.domains.lists(host)));
+        lists.extend(looked.called.iter().chain(&looked.calling).copied());
         lists.push(&self.others);
         for list in &mut lists {
             let passed = list.partition_point(|position| (*position as usize) < from);
@@ -244,81 +249,18 @@ impl Rule {
     }
 }
 
-impl Action {
-    fn text(&self) -> String {
-        match self {
-            Self::Lookup(_) => "look the number up, then go on".to_owned(),
-            Self::Route(choice) => format!("send it to one of {} peer(s)", choice.peers.len()),
-            Self::Reject { reason, status, phrase } => {
-                format!("refuse it: {status} {phrase} ({})", reason.id())
-            }
-        }
-    }
-}
-
 fn step(rule: Option<&str>, outcome: &'static str, detail: String) -> Step {
     Step { stage: Stage::Decide, rule: rule.map(str::to_owned), outcome, detail, clause: None }
 }
 
-fn compile_action(at: usize, action: &RouteAction, names: &Names) -> Result<Action, SnapshotError> {
-    let place = |key: &str| format!("routes[{at}].action.{key}");
-    match action {
-        RouteAction::Enum { service } => {
-            Names::find(&names.enums, service, "enum service", &place("service")).map(Action::Lookup)
-        }
-        RouteAction::Route { to, failover_statuses, attempts_max, fork, time_budget_ms, redirects } => {
-            if to.is_empty() {
-                return Err(SnapshotError::value(place("to"), "names no peer"));
-            }
-            if *attempts_max == 0 {
-                return Err(SnapshotError::value(place("attempts_max"), "at least 1"));
-            }
-            if *time_budget_ms == Some(0) {
-                return Err(SnapshotError::value(place("time_budget_ms"), "more than 0"));
-            }
-            if let Some(status) = failover_statuses.iter().find(|status| !(300..700).contains(*status)) {
-                return Err(SnapshotError::value(
-                    place("failover_statuses"),
-                    format!("{status} is not 300 to 699"),
-                ));
-            }
-            let peer = |(position, one): (usize, &document::RoutePeer)| {
-                Names::find(&names.peers, &one.peer, "peer", &place(&format!("to[{position}].peer")))
-                    .map(|peer| (peer, one.priority, one.weight))
-            };
-            let peers = to.iter().enumerate().map(peer).collect::<Result<_, _>>()?;
-            Ok(Action::Route(RouteChoice {
-                peers,
-                failover_statuses: failover_statuses.clone(),
-                attempts_max: *attempts_max,
-                fork: *fork,
-                time_budget: time_budget_ms.map(Duration::from_millis),
-                redirects: *redirects,
-            }))
-        }
-        RouteAction::Reject { reason, status, phrase } => {
-            let found = Reason::from_id(reason).ok_or_else(|| SnapshotError::Unknown {
-                place: place("reason"),
-                kind: "reason",
-                name: reason.clone(),
-            })?;
-            let status = status.unwrap_or(found.entry().status);
-            if !(400..700).contains(&status) {
-                return Err(SnapshotError::value(place("status"), format!("{status} is not 400 to 699")));
-            }
-            let phrase = phrase.clone().unwrap_or_else(|| found.entry().phrase.to_owned());
-            if phrase.chars().any(char::is_control) {
-                return Err(SnapshotError::value(place("phrase"), "holds a control character"));
-            }
-            Ok(Action::Reject { reason: found, status, phrase })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::number_table::NumberTable;
     use super::*;
-    use crate::snapshot::document::Condition;
+    use crate::snapshot::EnumIndex;
+    use crate::snapshot::document::{Condition, NumberCondition};
     use serde_json::{Value, json};
 
     fn names() -> Names {
@@ -332,7 +274,7 @@ mod tests {
 
     fn compile(routes: Value) -> Result<RouteTable, SnapshotError> {
         let routes: Vec<document::Route> = serde_json::from_value(routes).expect("routes as JSON");
-        RouteTable::compile(&routes, &names())
+        RouteTable::compile(&routes, &names(), &Lists::default())
     }
 
     fn table(routes: Value) -> RouteTable {
@@ -342,11 +284,18 @@ mod tests {
     fn facts() -> Facts<'static> {
         Facts {
             peer: PeerIndex(0),
+            side: Side::Home,
+            trusted: true,
+            listener: ListenerIndex(0),
+            transport: Transport::Udp,
             direction: Direction::Exit,
             method: Method::Invite,
             request_uri: b"tel:+441632960083",
             number: Some("+441632960083"),
+            calling: None,
             enum_outcome: None,
+            message: None,
+            unix_ms: 0,
         }
     }
 
@@ -366,7 +315,7 @@ mod tests {
     #[test]
     fn the_demo_policy_decides_as_it_reads() {
         let table = table(json!([
-            {"id": "no_premium", "condition": {"number_prefixes": ["+4490"]},
+            {"id": "no_premium", "condition": {"number": {"prefixes": ["+4490"]}},
              "action": {"kind": "reject", "reason": "decide.forbidden", "phrase": "Premium rate barred"}},
             {"id": "look_up", "condition": {"direction": "exit", "schemes": ["tel", "sip"]},
              "action": {"kind": "enum", "service": "carrier_enum"}},
@@ -427,7 +376,7 @@ mod tests {
             {"id": "method", "condition": {"methods": ["MESSAGE"]}, "action": to("transit")},
             {"id": "scheme", "condition": {"schemes": ["sip"]}, "action": to("transit")},
             {"id": "enum", "condition": {"enum_outcomes": ["found"]}, "action": to("transit")},
-            {"id": "number", "condition": {"number_prefixes": ["+45", "+46"]}, "action": to("transit")},
+            {"id": "number", "condition": {"number": {"prefixes": ["+45", "+46"]}}, "action": to("transit")},
             {"id": "domain", "condition": {"domains": ["b.example"]}, "action": to("transit")},
             {"id": "rest", "action": to("transit")},
             {"id": "never", "action": to("transit")},
@@ -475,8 +424,8 @@ mod tests {
             "routes[0].condition.peers[0]: unknown peer \"nobody\""
         );
         assert!(
-            fault(with(json!({"number_prefixes": ["44"]})))
-                .starts_with("routes[0].condition.number_prefixes[0]: ")
+            fault(with(json!({"number": {"prefixes": ["44"]}})))
+                .starts_with("routes[0].condition.number.prefixes[0]: ")
         );
         assert!(fault(with(json!({"domains": ["a", "*x"]}))).starts_with("routes[0].condition.domains[1]: "));
         let action = |action: Value| fault(json!([{"id": "x", "action": action}]));
@@ -527,9 +476,17 @@ mod tests {
         }
     }
 
+    fn some_list(dice: &mut Dice) -> Vec<document::ListCondition> {
+        let classes = [&[][..], &["a"], &["b"], &["a", "b"]][dice.roll(4)];
+        let classes = classes.iter().map(|class| (*class).to_owned()).collect();
+        vec![document::ListCondition { list: "table".to_owned(), classes }]
+    }
+
     #[test]
     fn the_index_and_the_walk_in_order_come_to_the_same_verdict() {
         let mut dice = Dice(1);
+        let numbers = NumberTable::read(b"+44,a\n+4416\n+4590,b\n").expect("a good list");
+        let lists = Lists::from_iter([("table".to_owned(), Arc::new(numbers))]);
         let strings = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
         let prefixes = strings(&["+", "+4", "+44", "+441", "+4416", "+45", "+4590"]);
         let domains = strings(&["b.example", "*.b.example", "*.example", "x.b.example"]);
@@ -549,10 +506,15 @@ mod tests {
                         peers: if dice.roll(4) == 0 { strings(&["carrier_a"]) } else { Vec::new() },
                         direction: (dice.roll(4) == 0).then_some(Direction::Entry),
                         methods: if dice.roll(4) == 0 { strings(&["MESSAGE"]) } else { Vec::new() },
-                        number_prefixes: dice.some(&prefixes),
+                        number: NumberCondition {
+                            prefixes: dice.some(&prefixes),
+                            lists: if dice.roll(2) == 0 { some_list(&mut dice) } else { Vec::new() },
+                            ..NumberCondition::default()
+                        },
                         domains: dice.some(&domains),
                         schemes: if dice.roll(4) == 0 { strings(&["SIP"]) } else { Vec::new() },
                         enum_outcomes: if dice.roll(4) == 0 { dice.some(&outcomes) } else { Vec::new() },
+                        ..Condition::default()
                     },
                     action: serde_json::from_value(if dice.roll(4) == 0 {
                         json!({"kind": "enum", "service": "carrier_enum"})
@@ -562,7 +524,7 @@ mod tests {
                     .expect("an action"),
                 })
                 .collect();
-            let table = RouteTable::compile(&routes, &names()).expect("good routes");
+            let table = RouteTable::compile(&routes, &names(), &lists).expect("good routes");
             for _ in 0..20 {
                 let facts = Facts {
                     peer: PeerIndex(dice.roll(2) as u16),
@@ -571,6 +533,7 @@ mod tests {
                     request_uri: uris[dice.roll(5)],
                     number: [None, Some("+441632"), Some("+4590"), Some("+1")][dice.roll(4)],
                     enum_outcome: [None, Some(EnumOutcome::Found), Some(EnumOutcome::Failed)][dice.roll(3)],
+                    ..facts()
                 };
                 let from = dice.roll(30);
                 let traced = table.evaluate(from, &facts, &mut Trace::on());

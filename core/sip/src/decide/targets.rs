@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::rules::RouteChoice;
+use super::action::RouteChoice;
 use crate::snapshot::{self, PeerIndex};
 
 /// One address to try.

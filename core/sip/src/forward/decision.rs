@@ -57,7 +57,7 @@ impl Border {
         let generation = Arc::clone(&context.generation);
         let snapshot = &generation.snapshot;
         loop {
-            let verdict = evaluate(snapshot, context, scope);
+            let verdict = self.evaluate(snapshot, context, message, scope);
             match verdict {
                 Verdict::Lookup { service, next, .. } => {
                     context.decision.next_rule = next;
@@ -85,6 +85,24 @@ impl Border {
                 Verdict::NoRoute => return Err(Rejection::new(no_route_reason(context))),
             }
         }
+    }
+
+    /// Evaluates the rules on *message*, or on what is kept of it where they ask for it.
+    fn evaluate<'s>(
+        &mut self,
+        snapshot: &'s Snapshot,
+        context: &RequestContext,
+        message: Option<&Message<'_>>,
+        scope: &mut Scope<'_>,
+    ) -> Verdict<'s> {
+        if message.is_some() || !snapshot.routes.reads_messages() {
+            return evaluate(snapshot, context, message, scope);
+        }
+        let mut index = self.stored_index.take().unwrap_or_default();
+        let message = parse::parse_kept(&context.request, &mut index).ok();
+        let verdict = evaluate(snapshot, context, message.as_ref(), scope);
+        self.stored_index = Some(index);
+        verdict
     }
 
     fn choose_targets(
@@ -275,14 +293,30 @@ pub(super) enum LookUp {
     Parked,
 }
 
-fn evaluate<'s>(snapshot: &'s Snapshot, context: &RequestContext, scope: &mut Scope<'_>) -> Verdict<'s> {
+fn evaluate<'s>(
+    snapshot: &'s Snapshot,
+    context: &RequestContext,
+    message: Option<&Message<'_>>,
+    scope: &mut Scope<'_>,
+) -> Verdict<'s> {
+    let listener = context.arrival.flow.listener;
+    let trusted = snapshot.agreement(context.upstream).trusted;
+    let asked = message.filter(|_| snapshot.routes.reads_messages());
+    let calling = asked.and_then(|message| decide::calling_number(message, trusted));
     let facts = RouteFacts {
         peer: context.upstream,
+        side: snapshot.peer(context.upstream).side,
+        trusted,
+        listener,
+        transport: snapshot.transport(listener),
         direction: context.direction(),
         method: context.method(),
         request_uri: context.request_uri(),
         number: context.decision.number.as_deref(),
+        calling: calling.as_deref(),
         enum_outcome: context.decision.enum_outcome(),
+        message: asked,
+        unix_ms: context.arrival.unix_ms,
     };
     snapshot.routes.evaluate(context.decision.next_rule, &facts, &mut scope.out.trace)
 }

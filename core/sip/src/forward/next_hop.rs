@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use crate::border::{Border, Scope, target_key};
 use crate::decide::{Cause, Planned, Target, TargetState};
-use crate::message::{HeaderId, Message};
+use crate::message::{HeaderId, Message, is_emergency};
 use crate::reason::Reason;
 use crate::rewrite::peer_tag;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::decision::LookUp;
-use super::request::is_emergency;
 use super::{RequestContext, context::received_uri};
 
 /// How a request goes on.

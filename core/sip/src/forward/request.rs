@@ -9,7 +9,7 @@ use super::{Arrival, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
 use crate::flow::Flow;
-use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri};
+use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri, is_emergency};
 use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite::{self, Draft};
@@ -521,11 +521,4 @@ pub(crate) struct OwnRoutes {
 
 pub(crate) fn is_initial(message: &Message<'_>) -> bool {
     message.to().is_ok_and(|to| to.tag().is_none())
-}
-
-/// `urn:service:sos` and its subtypes (RFC 5031 §4.2).
-pub(crate) fn is_emergency(request_uri: &[u8]) -> bool {
-    const SOS: &[u8] = b"urn:service:sos";
-    request_uri.get(..SOS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOS))
-        && matches!(request_uri.get(SOS.len()), None | Some(b'.'))
 }

@@ -27,8 +27,8 @@ pub(crate) use index::{HeaderEntry, Span, StartEntry};
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::{Param, Params, ParamsIter};
-pub(crate) use uri::has_scheme;
 pub use uri::{Uri, UriKind};
+pub(crate) use uri::{has_scheme, is_emergency};
 pub use values::{HeaderValue, elements};
 pub use via::Via;
 

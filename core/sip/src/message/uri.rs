@@ -170,6 +170,13 @@ fn is_scheme(scheme: &[u8]) -> bool {
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
+/// `urn:service:sos` and its subtypes (RFC 5031 §4.2).
+pub(crate) fn is_emergency(request_uri: &[u8]) -> bool {
+    const SOS: &[u8] = b"urn:service:sos";
+    request_uri.get(..SOS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOS))
+        && matches!(request_uri.get(SOS.len()), None | Some(b'.'))
+}
+
 /// Tells whether the bytes begin like a URI: a scheme and a colon with something behind it.
 pub(crate) fn has_scheme(uri: &[u8]) -> bool {
     let (scheme, rest) = scan::split_where(uri, |byte| byte == b':');

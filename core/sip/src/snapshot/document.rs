@@ -2,6 +2,7 @@
 //!
 //! Names refer to names; `Snapshot::load` resolves them. Every duration is in milliseconds, every size in bytes.
 
+mod condition;
 mod peer;
 mod route;
 
@@ -9,8 +10,11 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use condition::{
+    Condition, Direction, HeaderCondition, HeaderTest, ListCondition, NumberCondition, TimeCondition,
+};
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
-pub use route::{Condition, Direction, Fork, Redirects, Route, RouteAction, RoutePeer};
+pub use route::{Fork, Redirects, Route, RouteAction, RoutePeer};
 
 /// The format that this core reads. A document with another number is refused.
 pub const VERSION: u32 = 1;

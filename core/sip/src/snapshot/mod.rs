@@ -17,7 +17,7 @@ pub use document::{Direction, Limits, Location, ProbeAccept, Redirects, Side, Tr
 pub use peer::{Peer, PeerHealth};
 
 use crate::admit::SourceTable;
-use crate::decide::RouteTable;
+use crate::decide::{Lists, RouteTable};
 use crate::rewrite::{HeaderRules, KeyRing, peer_tag};
 
 macro_rules! index {
@@ -208,15 +208,20 @@ pub struct EnumService {
 }
 
 impl Snapshot {
-    /// Reads a document (JSON) and resolves it.
+    /// Reads a document (JSON) that names no lists, and resolves it.
     pub fn load(json: &[u8]) -> Result<Self, SnapshotError> {
-        let document: document::Document =
-            serde_json::from_slice(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
-        Self::from_document(document)
+        Self::load_with(json, &Lists::default())
     }
 
-    /// Resolves a document.
-    pub fn from_document(document: document::Document) -> Result<Self, SnapshotError> {
+    /// Reads a document and resolves it; *lists* are those that its rules name. They are shared, so a reload costs nothing for
+    /// a list that stayed.
+    pub fn load_with(json: &[u8], lists: &Lists) -> Result<Self, SnapshotError> {
+        let document: document::Document =
+            serde_json::from_slice(json).map_err(|error| SnapshotError::Syntax(error.to_string()))?;
+        Self::resolve(document, lists)
+    }
+
+    fn resolve(document: document::Document, lists: &Lists) -> Result<Self, SnapshotError> {
         if document.version != document::VERSION {
             return Err(SnapshotError::Version { found: document.version });
         }
@@ -254,7 +259,7 @@ impl Snapshot {
             agreements,
             header_rules: document.header_rules.iter().map(HeaderRules::compile).collect::<Result<_, _>>()?,
             enums: document.enums.into_iter().map(resolve_enum).collect(),
-            routes: RouteTable::compile(&document.routes, &names)?,
+            routes: RouteTable::compile(&document.routes, &names, lists)?,
             sources,
         })
     }

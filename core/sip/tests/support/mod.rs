@@ -2,8 +2,10 @@
 
 #![allow(dead_code, unreachable_pub)] // each story uses its part
 
+pub mod big_policy;
 pub mod burst;
 pub mod calls;
+pub mod counting;
 pub mod heap;
 #[path = "../torture/ims.rs"]
 pub mod ims;
@@ -108,7 +110,7 @@ pub fn policy() -> Value {
         ],
         "enums": [{"id": "carrier_enum", "deadline_ms": 2000, "digits_min": 7}],
         "routes": [
-            {"id": "no_premium", "condition": {"number_prefixes": ["+4490"]},
+            {"id": "no_premium", "condition": {"number": {"prefixes": ["+4490"]}},
              "action": {"kind": "reject", "reason": "decide.forbidden", "status": 403, "phrase": "Premium rate barred"}},
             {"id": "look_up", "condition": {"schemes": ["tel"]}, "action": {"kind": "enum", "service": "carrier_enum"}},
             {"id": "to_b", "condition": {"domains": ["b.example"]},

@@ -16,7 +16,7 @@ use ibcf_sip::parse::{call_id_of, check, parse};
 use ibcf_sip::rewrite::{self, Draft, DraftScratch, Ticket};
 use ibcf_sip::screen::{self, Screened};
 use ibcf_sip::snapshot::document::Direction;
-use ibcf_sip::snapshot::{Limits, PeerIndex, Transport};
+use ibcf_sip::snapshot::{Limits, ListenerIndex, PeerIndex, Side, Transport};
 use ibcf_sip::trace::Trace;
 use ibcf_sip::transaction::{KeyHasher, ServerKey, Table, Wheel};
 use ibcf_sip::{Now, Snapshot, Time};
@@ -183,11 +183,18 @@ impl Stages {
         let number = global_number(&Uri::parse(request.uri).expect("a URI")).expect("a number");
         let facts = Facts {
             peer: PeerIndex(0),
+            side: Side::Home,
+            trusted: true,
+            listener: ListenerIndex(0),
+            transport: Transport::Udp,
             direction: Direction::Exit,
             method: Method::Invite,
             request_uri: request.uri,
             number: Some(&number),
+            calling: None,
             enum_outcome: None,
+            message: None,
+            unix_ms: NOW.unix_ms,
         };
         let routes = &self.snapshot.routes;
         let verdict = routes.evaluate(0, black_box(&facts), &mut self.trace);

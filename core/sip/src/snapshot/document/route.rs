@@ -1,6 +1,8 @@
 //! Section `routes`: conditions and actions.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+use super::Condition;
 
 /// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` goes on with the next rule.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,46 +13,6 @@ pub struct Route {
     #[serde(default)]
     pub condition: Condition,
     pub action: RouteAction,
-}
-
-/// All that is given must hold; a list holds when one of it does; what is absent always holds.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Condition {
-    /// Ids of peers that the request came from.
-    pub peers: Vec<String>,
-    /// Way across the border.
-    pub direction: Option<Direction>,
-    /// Methods.
-    pub methods: Vec<String>,
-    /// Beginnings of the global number: `+44`, `+4490`.
-    pub number_prefixes: Vec<String>,
-    /// Hosts of the Request-URI (as ENUM left it): `a.example`, or `*.a.example` for all below.
-    pub domains: Vec<String>,
-    /// Schemes of the Request-URI (as ENUM left it).
-    pub schemes: Vec<String>,
-    /// What the last `Enum` rule led to; never holds before one ran.
-    pub enum_outcomes: Vec<crate::input::EnumOutcome>,
-}
-
-/// Way across the border (TS 24.229 §5.10.2, §5.10.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// From our core to another network.
-    Exit,
-    /// From another network.
-    Entry,
-}
-
-impl Direction {
-    /// Returns the name used in records and metric labels.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Exit => "exit",
-            Self::Entry => "entry",
-        }
-    }
 }
 
 /// What a matching rule does.

@@ -1,0 +1,101 @@
+//! What a rule does with a request that its condition holds for.
+
+use std::time::Duration;
+
+use crate::reason::Reason;
+use crate::snapshot::document::{self, Fork, Redirects, RouteAction};
+use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
+
+/// What a rule does.
+#[derive(Debug)]
+pub(super) enum Action {
+    Lookup(EnumIndex),
+    Route(RouteChoice),
+    Reject { reason: Reason, status: u16, phrase: String },
+}
+
+/// The peers of a route, and when to go from one target to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteChoice {
+    /// Peer, priority (lower first), weight among those of equal priority.
+    pub peers: Vec<(PeerIndex, u16, u16)>,
+    /// Statuses after which the next target is tried, besides silence and unreachability.
+    pub failover_statuses: Vec<u16>,
+    /// At most so many targets are tried.
+    pub attempts_max: u8,
+    /// One peer after the other, or all of one priority at once.
+    pub fork: Fork,
+    /// How old a request may be when a target is tried.
+    pub time_budget: Option<Duration>,
+    /// What becomes of a 3xx.
+    pub redirects: Redirects,
+}
+
+impl Action {
+    /// Resolves the action of the rule at *at*.
+    pub(super) fn compile(at: usize, action: &RouteAction, names: &Names) -> Result<Self, SnapshotError> {
+        let place = |key: &str| format!("routes[{at}].action.{key}");
+        match action {
+            RouteAction::Enum { service } => {
+                Names::find(&names.enums, service, "enum service", &place("service")).map(Action::Lookup)
+            }
+            RouteAction::Route { to, failover_statuses, attempts_max, fork, time_budget_ms, redirects } => {
+                if to.is_empty() {
+                    return Err(SnapshotError::value(place("to"), "names no peer"));
+                }
+                if *attempts_max == 0 {
+                    return Err(SnapshotError::value(place("attempts_max"), "at least 1"));
+                }
+                if *time_budget_ms == Some(0) {
+                    return Err(SnapshotError::value(place("time_budget_ms"), "more than 0"));
+                }
+                if let Some(status) = failover_statuses.iter().find(|status| !(300..700).contains(*status)) {
+                    return Err(SnapshotError::value(
+                        place("failover_statuses"),
+                        format!("{status} is not 300 to 699"),
+                    ));
+                }
+                let peer = |(position, one): (usize, &document::RoutePeer)| {
+                    Names::find(&names.peers, &one.peer, "peer", &place(&format!("to[{position}].peer")))
+                        .map(|peer| (peer, one.priority, one.weight))
+                };
+                let peers = to.iter().enumerate().map(peer).collect::<Result<_, _>>()?;
+                Ok(Action::Route(RouteChoice {
+                    peers,
+                    failover_statuses: failover_statuses.clone(),
+                    attempts_max: *attempts_max,
+                    fork: *fork,
+                    time_budget: time_budget_ms.map(Duration::from_millis),
+                    redirects: *redirects,
+                }))
+            }
+            RouteAction::Reject { reason, status, phrase } => {
+                let found = Reason::from_id(reason).ok_or_else(|| SnapshotError::Unknown {
+                    place: place("reason"),
+                    kind: "reason",
+                    name: reason.clone(),
+                })?;
+                let status = status.unwrap_or(found.entry().status);
+                if !(400..700).contains(&status) {
+                    return Err(SnapshotError::value(place("status"), format!("{status} is not 400 to 699")));
+                }
+                let phrase = phrase.clone().unwrap_or_else(|| found.entry().phrase.to_owned());
+                if phrase.chars().any(char::is_control) {
+                    return Err(SnapshotError::value(place("phrase"), "holds a control character"));
+                }
+                Ok(Action::Reject { reason: found, status, phrase })
+            }
+        }
+    }
+
+    /// Says it in words.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Lookup(_) => "look the number up, then go on".to_owned(),
+            Self::Route(choice) => format!("send it to one of {} peer(s)", choice.peers.len()),
+            Self::Reject { reason, status, phrase } => {
+                format!("refuse it: {status} {phrase} ({})", reason.id())
+            }
+        }
+    }
+}
