@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, console, print_faults, print_json
+from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, console, counted, print_faults, print_json
 from ibcf.config import Fault, read
 from ibcf.errors import ConfigError
 from ibcf.policy.compile import checked_snapshot
@@ -46,11 +46,7 @@ def _print(file: Path, faults: Sequence[object], warnings: Sequence[object]) -> 
     out = console()
     print_faults(faults, to=out)
     print_faults((f"{warning} (warning)" for warning in warnings), to=out, style="bold yellow")
-    counted = _count(len(faults), "fault") if faults else "ok"
+    said = counted(len(faults), "fault") if faults else "ok"
     if warnings:
-        counted += f", {_count(len(warnings), 'warning')}"
-    out.print(f"{file}: {counted}", style="red" if faults else "green")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        said += f", {counted(len(warnings), 'warning')}"
+    out.print(f"{file}: {said}", style="red" if faults else "green")

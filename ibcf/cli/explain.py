@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +19,9 @@ from ibcf.cli.terminal import console, print_json, visible
 from ibcf.config import read
 from ibcf.config.fault import unknown
 from ibcf.observe.logs import configure
-from ibcf.policy.compile import open_engine
-from ibcf.policy.explain import Engine, Explanation, find_peer, target_at
+from ibcf.policy.cases import parse_moment
+from ibcf.policy.compile import checked_snapshot, open_engine
+from ibcf.policy.explain import Arrival, Engine, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
@@ -45,6 +47,10 @@ def explain(
     ] = None,
     number: Annotated[str | None, typer.Option("--number", help="A number to call instead: +441632960083.")] = None,
     method: Annotated[str, typer.Option("--method", help="With --number: another method.")] = "INVITE",
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="When it comes, for rules with a time: 2026-11-30T08:30Z. Now, unless set."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Tell, stage by stage, what the border would do with a message, and show what would leave.
@@ -58,7 +64,8 @@ def explain(
         known = [peer.id for peer in loaded.config.peers]
         raise typer.BadParameter(unknown("peer", sender, known), param_hint="--from")
     data = _message(message, number, method, peer, loaded.config)
-    told = asyncio.run(_explain(open_engine(loaded, trace=True), peer, data, loaded.config))
+    engine = open_engine(checked_snapshot(loaded), trace=True)
+    told = asyncio.run(_explain(engine, Arrival(peer, data, _moment_ms(at)), loaded.config))
     if json:
         print_json(_as_json(told, loaded.config))
     else:
@@ -86,11 +93,20 @@ def _message(path: Path | None, number: str | None, method: str, peer: Peer, con
     return with_line_ends(data)[:MESSAGE_BYTES_MAX]
 
 
-async def _explain(engine: Engine, peer: Peer, data: bytes, config: Config) -> Explanation:
+def _moment_ms(at: str | None) -> int:
+    if at is None:
+        return round(time.time() * 1000)
+    try:
+        return round(parse_moment(at).timestamp() * 1000)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from error
+
+
+async def _explain(engine: Engine, arrival: Arrival, config: Config) -> Explanation:
     resolvers = open_resolvers(config)
     locations = Locations(config)
     try:
-        return await explain_message(engine, peer, data, resolvers, locations)
+        return await explain_message(engine, arrival, resolvers, locations)
     finally:
         await locations.close()
         for resolver in resolvers.values():
@@ -135,7 +151,7 @@ def _print(told: Explanation, config: Config) -> None:
     out = console()
     first = visible(told.received.partition(b"\r\n")[0])
     out.print(Text.assemble(("from ", "dim"), f"{told.peer} ", (f"{told.source} → {told.listener}  ", "dim"), first))
-    out.print(_steps_table(told), soft_wrap=False)
+    print_steps(told, out)
     for lookup in told.lookups:
         found = ", ".join(lookup.candidates) or lookup.outcome.replace("_", " ")
         out.print(
@@ -155,7 +171,8 @@ def _print(told: Explanation, config: Config) -> None:
         out.print(Text(visible(sent.data).rstrip("\n")))
 
 
-def _steps_table(told: Explanation) -> Table:
+def print_steps(told: Explanation, out: Console) -> None:
+    """Print what each stage did, as a table."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("stage", "rule", "outcome", "detail", "clause"):
         table.add_column(name, overflow="fold", no_wrap=name not in {"detail", "clause"})
@@ -165,7 +182,7 @@ def _steps_table(told: Explanation) -> Table:
         previous = step.stage
         cells = (stage, step.rule or "", step.outcome, step.detail, step.clause or "")
         table.add_row(*(Text(visible(cell)) for cell in cells))
-    return table
+    out.print(table, soft_wrap=False)
 
 
 def _print_changes(told: Explanation, out: Console) -> None:

@@ -17,6 +17,7 @@ from ibcf.cli.doctor import doctor
 from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
 from ibcf.cli.locate import locate
+from ibcf.cli.policy_cases import run_cases
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_USAGE, console, print_error, print_faults
@@ -32,6 +33,9 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("check")(check)
 app.command("explain")(explain)
+policy = typer.Typer(name="policy", help="Test a policy before it goes live.", no_args_is_help=True)
+app.add_typer(policy)
+policy.command("test")(run_cases)
 app.command("enum")(enum_lookup)
 app.command("locate")(locate)
 app.command("schema")(schema)

@@ -39,6 +39,15 @@ def visible(data: bytes | str) -> str:
     return text.replace("\r\n", "\n").translate(_VISIBLE)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return *number* with its noun.
+
+    >>> counted(1, "rule"), counted(2, "rule")
+    ('1 rule', '2 rules')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fault_line(fault: object, *, style: str) -> Text:
     """Return *fault* as a line; the place stands out."""
     place, separator, rest = str(fault).partition(" ")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
 from ibcf.config.configuration import Config
 from ibcf.config.values import HostPort, Size, written
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -21,8 +24,8 @@ class _AsWritten(GenerateJsonSchema):
         return super().encode_default(dft)
 
 
-def schema_text() -> str:
-    """Return the schema as the text of `ibcf.schema.json`."""
-    schema = Config.model_json_schema(schema_generator=_AsWritten)
+def schema_text(model: type[BaseModel] = Config) -> str:
+    """Return the schema of *model* as the text of `ibcf.schema.json` or another such file."""
+    schema = model.model_json_schema(schema_generator=_AsWritten)
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ibcf.config import read
 from ibcf.observe.logs import BORDER_READY
-from ibcf.policy.compile import open_engine
-from ibcf.policy.explain import explain, find_peer
+from ibcf.policy.compile import checked_snapshot, open_engine
+from ibcf.policy.explain import Arrival, explain, find_peer
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.service import CoreModule, Service
@@ -146,9 +147,10 @@ class RunningBorder:
             raise ValueError(f"the policy of the demonstration needs a peer {CALLER}")
         resolvers = open_resolvers(loaded.config)
         locations = Locations(loaded.config)
-        engine = open_engine(loaded, trace=True)
+        engine = open_engine(checked_snapshot(loaded), trace=True)
         try:
-            return await explain(engine, peer, message, resolvers, locations)
+            arrival = Arrival(peer, message, round(time.time() * 1000))
+            return await explain(engine, arrival, resolvers, locations)
         finally:
             await locations.close()
             for resolver in resolvers.values():

@@ -80,15 +80,10 @@ def checked_snapshot(
     return snapshot
 
 
-def open_engine(loaded: Loaded, *, trace: bool = False) -> Engine:
-    """Return a border without sockets that has *loaded* in force.
-
-    Raises:
-        ConfigError: the core refuses it, or a list has lines that are wrong.
-    """
+def open_engine(snapshot: Snapshot, *, trace: bool = False) -> Engine:
+    """Return a border without sockets that has *snapshot* in force."""
     from ibcf import _core  # noqa: PLC0415  # verbs that need no core work without it
 
-    snapshot = checked_snapshot(loaded)
     return _core.Engine(snapshot.document, lists=snapshot.lists, trace=trace)
 
 

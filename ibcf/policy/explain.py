@@ -27,14 +27,13 @@ from ibcf.boundary import (
 from ibcf.errors import PolicyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ibcf.boundary import Cdr, EnumQuestion, Event, Question
     from ibcf.config import Config
     from ibcf.config.peers import Peer
     from ibcf.numbering.enum_lookup import EnumResult
 
-START_MS = 1_000
 ROUNDS_MAX = 16  # look-ups that one message may lead to; a policy has as many `enum` rules at most
 
 ALIKE_MIN = 0.75  # two values of one header that have this much in common are one value that was changed
@@ -172,6 +171,29 @@ class Sent:
         return int(rest[:3]) if version.startswith(b"SIP/") and rest[:3].isdigit() else None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the far side sends back."""
+
+    data: bytes
+    peer: str | None
+    """Whose certificate came with it, where it comes over TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that comes to the border."""
+
+    peer: Peer
+    data: bytes
+    now_ms: int
+    """When, in milliseconds since 1970."""
+    listener: str | None = None
+    """Where; the first listener of the peer unless said."""
+    reply: Callable[[Sent], Reply] | None = None
+    """Makes an answer of the request that leaves."""
+
+
 @dataclass(slots=True)
 class Explanation:
     """What the border would do with a message."""
@@ -185,6 +207,8 @@ class Explanation:
     located: list[TargetSet] = field(default_factory=list)
     """Where DNS says that peers are."""
     sent: list[Sent] = field(default_factory=list)
+    returned: Sent | None = None
+    """The response that would go back, when the far side answered."""
     events: list[Event] = field(default_factory=list)
     cdrs: list[Cdr] = field(default_factory=list)
 
@@ -203,6 +227,11 @@ class Explanation:
         """Return the id of the catalogue under which it would be refused."""
         refused = (event.reason for event in self.events if isinstance(event, MessageRefused))
         return next((reason for reason in (*(cdr.reason for cdr in self.cdrs), *refused) if reason), None)
+
+    def edits(self) -> set[str]:
+        """Return the rules of `header_rules` that changed something."""
+        steps = (step for step in self.steps if step.stage == "rewrite" and step.outcome != "refused")
+        return {step.rule for step in steps if step.rule is not None}
 
     def changes(self) -> list[Change]:
         """Return what is different in the request that would leave."""
@@ -232,31 +261,45 @@ def target_at(config: Config, located: Sequence[TargetSet], destination: str) ->
 
 
 async def explain(
-    engine: Engine, peer: Peer, message: bytes, resolvers: Mapping[str, Resolver], locations: Locations
+    engine: Engine, arrival: Arrival, resolvers: Mapping[str, Resolver], locations: Locations
 ) -> Explanation:
-    """Return what *engine* does with *message* from *peer*, its questions answered by *resolvers* and *locations*.
+    """Return what *engine* does with *arrival*, its questions answered by *resolvers* and *locations*.
 
     Raises:
         PolicyError: the engine goes on asking.
     """
-    told = Explanation(peer.id, peer.listeners[0], address_of(peer), message)
-    now_ms = START_MS
+    peer, now_ms = arrival.peer, arrival.now_ms
+    told = Explanation(peer.id, arrival.listener or peer.listeners[0], address_of(peer), arrival.data)
     told.located = await locations.sets()
     if told.located:
         engine.set_targets(encode_target_sets(told.located), now_ms=now_ms)
-    outputs = engine.receive(told.listener, told.source, message, now_ms=now_ms, peer=peer.id)
+    outputs = engine.receive(told.listener, told.source, arrival.data, now_ms=now_ms, peer=peer.id)
     for _ in range(ROUNDS_MAX):
-        told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
-        told.events += decode_events(outputs.events)[0]
-        told.cdrs += decode_cdrs(outputs.cdrs)
-        told.sent += [Sent(*sent) for sent in outputs.sends]
+        _take(outputs, told)
         questions = decode_questions(outputs.questions)
         if not questions:
+            if arrival.reply is not None and (request := told.forwarded):
+                _come_back(engine, request, arrival.reply(request), told, now_ms)
             return told
         answers = [await _answer(question, told, resolvers, locations) for question in questions]
         now_ms += 1
         outputs = engine.answer(encode_answers(answers), now_ms=now_ms)
     raise PolicyError(f"the message led to more than {ROUNDS_MAX} look-ups: see the enum rules of the policy")
+
+
+def _take(outputs: Outputs, told: Explanation) -> list[Sent]:
+    sent = [Sent(*sent) for sent in outputs.sends]
+    told.steps += msgspec.json.decode(outputs.trace, type=list[Step])
+    told.events += decode_events(outputs.events)[0]
+    told.cdrs += decode_cdrs(outputs.cdrs)
+    told.sent += sent
+    return sent
+
+
+def _come_back(engine: Engine, request: Sent, reply: Reply, told: Explanation, now_ms: int) -> None:
+    place = (request.listener, request.destination)
+    outputs = engine.receive(*place, reply.data, now_ms=now_ms + 1, peer=reply.peer)
+    told.returned = next((sent for sent in _take(outputs, told) if sent.status is not None), None)
 
 
 async def _answer(
@@ -296,6 +339,12 @@ def compare(before: bytes, after: bytes) -> list[Change]:
     if old_body != new_body:
         changes.append(Change("changed", "body", f"{len(old_body)} bytes", f"{len(new_body)} bytes"))
     return changes
+
+
+def header_values(message: bytes, name: str) -> tuple[str, ...]:
+    """Return the values of the headers of that name, a line each; compact forms are the same header."""
+    key = name.lower()
+    return tuple(value for _, value in _parts(message)[1].get(_COMPACT.get(key, key), ()))
 
 
 def _values(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Change]:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ibcf.config.schema import schema_text
+from ibcf.policy.cases import PolicyTests
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -13,10 +14,16 @@ def test_the_shipped_schema_is_that_of_the_models() -> None:
     assert (REPOSITORY / "ibcf.schema.json").read_text(encoding="utf-8") == schema_text()
 
 
+def test_the_shipped_schema_of_policy_tests_is_that_of_their_models() -> None:
+    """`ibcf.test.schema.json` is what `ibcf schema --tests` prints."""
+    assert (REPOSITORY / "ibcf.test.schema.json").read_text(encoding="utf-8") == schema_text(PolicyTests)
+
+
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "policies").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_policy_names_the_schema(path: Path) -> None:
     """An editor that opens a shipped policy finds the schema by its first line."""
-    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../ibcf.schema.json\n")
+    name = "ibcf.test.schema.json" if path.name.endswith("_test.yaml") else "ibcf.schema.json"
+    assert path.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema=../{name}\n")
 
 
 def test_the_schema_shows_values_as_they_are_written() -> None:

@@ -10,7 +10,7 @@ from ibcf.boundary import decode_reasons
 from ibcf.config import read, read_text
 from ibcf.errors import ConfigError
 from ibcf.policy.compile import VERSION, checked_snapshot, open_engine
-from ibcf.policy.explain import Explanation, explain, find_peer, target_at
+from ibcf.policy.explain import Arrival, Explanation, explain, find_peer, target_at
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.specimen import request_to
@@ -28,10 +28,11 @@ def explained(number: str, sender: str, method: str = "INVITE") -> Explanation:
     peer = find_peer(loaded.config, sender)
     assert peer is not None
     message = request_to(number, peer=peer, config=loaded.config, method=method)
-    engine = open_engine(loaded, trace=True)
+    engine = open_engine(checked_snapshot(loaded), trace=True)
 
     async def run() -> Explanation:
-        return await explain(engine, peer, message, open_resolvers(loaded.config), Locations(loaded.config))
+        arrival = Arrival(peer, message, now_ms=1_000)
+        return await explain(engine, arrival, open_resolvers(loaded.config), Locations(loaded.config))
 
     return asyncio.run(run())
 
@@ -116,8 +117,8 @@ async def test_a_peer_given_as_a_domain_is_sent_to_where_dns_says(monkeypatch: p
     assert peer is not None
     message = request_to("+441632960083", peer=peer, config=config)
     for destination in ("127.0.0.33:5062", None):
-        engine = open_engine(loaded, trace=True)
-        told = await explain(engine, peer, message, {}, Locations(config))
+        engine = open_engine(checked_snapshot(loaded), trace=True)
+        told = await explain(engine, Arrival(peer, message, now_ms=1_000), {}, Locations(config))
         assert (told.forwarded and told.forwarded.destination) == destination
         if destination is not None:
             assert target_at(config, told.located, destination) == ("carrier_b", f"{destination};transport=udp")

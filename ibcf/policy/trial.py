@@ -1,0 +1,179 @@
+"""Tries the cases of a policy on the very engine, and holds what it does against what is expected.
+
+Asks nobody: ENUM answers what the file of tests says, or a zone file; a peer that is given as a domain is at a made-up
+address. Each case has a border of its own, so none depends on another.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ibcf.boundary import LocateAnswer, LocatedTarget, TargetSet
+from ibcf.dns.records import Class
+from ibcf.errors import PolicyError
+from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
+from ibcf.policy.compile import checked_snapshot, open_engine
+from ibcf.policy.expectation import Difference, differences
+from ibcf.policy.explain import Arrival, Explanation, Reply, explain, find_peer, target_at
+from ibcf.policy.resolvers import enum_settings, peer_domains, peer_preferences
+from ibcf.policy.specimen import request_to, response_to, with_headers, with_line_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ibcf.boundary import EnumAnswer, LocateQuestion
+    from ibcf.config import Config, Loaded
+    from ibcf.config.fault import Fault
+    from ibcf.config.peers import Peer
+    from ibcf.policy.cases import Case, Given, GivenAnswer, LoadedTests
+    from ibcf.policy.compile import Snapshot
+    from ibcf.policy.explain import Sent
+
+PLACE = "192.0.2.{}:5060"
+"""Where a peer is that DNS would have to find (RFC 5737)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one case."""
+
+    case: Case
+    told: Explanation | None
+    """What the border did; nothing when a case could not be tried."""
+    failures: tuple[Fault, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether all was as expected."""
+        return not self.failures
+
+
+@dataclass(slots=True)
+class Bench:
+    """A policy, ready for its cases."""
+
+    loaded: Loaded
+    tests: LoadedTests
+    snapshot: Snapshot = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compile the policy.
+
+        Raises:
+            ConfigError: the core refuses it.
+        """
+        self.snapshot = checked_snapshot(self.loaded)
+
+    async def outcomes(self) -> list[Outcome]:
+        """Try every case, in the order of the file."""
+        zones = _zones(self.loaded.config)
+        try:
+            return [await self._try(at, case, zones) for at, case in enumerate(self.tests.tests.cases)]
+        finally:
+            for zone in zones.values():
+                await zone.close()
+
+    async def _try(self, at: int, case: Case, zones: Mapping[str, EnumResolver]) -> Outcome:
+        start = time.perf_counter()
+        told, found = None, list[Difference]()
+        try:
+            told = await self._explain(case.given, zones)
+            found = list(differences(case.expect, told, self.loaded.config))
+        except PolicyError as error:
+            found = [Difference((), str(error))]
+        seconds = time.perf_counter() - start
+        tree = self.tests.tree
+        place = ("cases", at, "expect")
+        failures = tuple(tree.fault((*place, *one.key), one.problem) for one in found)
+        return Outcome(case, told, failures, seconds)
+
+    async def _explain(self, given: Given, zones: Mapping[str, EnumResolver]) -> Explanation:
+        config = self.loaded.config
+        peer = find_peer(config, given.from_)
+        assert peer is not None  # noqa: S101 - the names were checked
+        answers = {**self.tests.tests.enum, **given.enum}
+        resolvers = {service.id: _Given(answers, zones.get(service.id)) for service in config.enum}
+        engine = open_engine(self.snapshot, trace=True)
+        arrival = Arrival(
+            peer,
+            _message(given, peer, config),
+            now_ms=round((time.time() if given.at is None else given.at.timestamp()) * 1000),
+            listener=given.listener,
+            reply=None if given.answer is None else functools.partial(_come_back, given.answer, config),
+        )
+        return await explain(engine, arrival, resolvers, _Places(config))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """ENUM as the file of tests has it."""
+
+    answers: Mapping[str, EnumAnswer]
+    zone: EnumResolver | None
+
+    async def resolve(self, number: str) -> EnumResult:
+        answer = self.answers.get(number)
+        if answer is not None:
+            return EnumResult(answer.outcome, Class(answer.class_), answer.candidates)
+        if self.zone is None:
+            raise PolicyError(f'ENUM is asked for {number}: say under `enum` what it answers, or "not_found"')
+        return await self.zone.resolve(number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """DNS that knows a made-up place for every host."""
+
+    config: Config
+
+    async def sets(self) -> list[TargetSet]:
+        return [
+            TargetSet(one.peer, (_target(PLACE.format(at), one.preferences.transports[0]),))
+            for at, one in enumerate(peer_domains(self.config), start=1)
+        ]
+
+    async def answer(self, question: LocateQuestion) -> LocateAnswer:
+        peer = find_peer(self.config, question.peer)
+        transports = () if peer is None else peer_preferences(self.config, peer).transports
+        return LocateAnswer(tuple(_target(PLACE.format(254), transport) for transport in transports[:1]))
+
+
+def _come_back(given: GivenAnswer, config: Config, request: Sent) -> Reply:
+    """Return the response of the far side."""
+    # A peer that DNS would have to find sends from a made-up place; its certificate names it all the same.
+    place = target_at(config, (), request.destination)
+    made = response_to(request.data, given.status)
+    return Reply(with_headers(made, given.headers), place[0] if place else None)
+
+
+def _target(place: str, transport: str) -> LocatedTarget:
+    return LocatedTarget(id="located", address=place, transport=transport)
+
+
+def _zones(config: Config) -> dict[str, EnumResolver]:
+    """Open the ENUM services that are files."""
+    settings = [enum_settings(service) for service in config.enum if service.zone_file is not None]
+    return {one.id: EnumResolver(one, one.open_source()) for one in settings}
+
+
+def _message(given: Given, peer: Peer, config: Config) -> bytes:
+    if given.message is not None:
+        return with_line_ends(given.message.encode())
+    if given.message_file is not None:
+        try:
+            return with_line_ends(given.message_file.read_bytes())
+        except OSError as error:
+            raise PolicyError(f"{given.message_file}: {error.strerror or error}") from error
+    made = request_to(
+        given.number or "",
+        uri=given.uri,
+        peer=peer,
+        config=config,
+        method=given.method or "INVITE",
+        calling=given.calling,
+    )
+    return with_headers(made, given.headers)
