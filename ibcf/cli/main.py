@@ -18,6 +18,7 @@ from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
 from ibcf.cli.locate import locate
 from ibcf.cli.policy_cases import run_cases
+from ibcf.cli.policy_diff import diff
 from ibcf.cli.policy_import import import_list
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
@@ -37,6 +38,7 @@ app.command("explain")(explain)
 policy = typer.Typer(name="policy", help="Test a policy before it goes live.", no_args_is_help=True)
 app.add_typer(policy)
 policy.command("test")(run_cases)
+policy.command("diff")(diff)
 policy.command("import")(import_list)
 app.command("enum")(enum_lookup)
 app.command("locate")(locate)

@@ -60,14 +60,17 @@ def parse_enum_answer(value: object) -> EnumAnswer:
     (EnumAnswer(outcome='not_found', class_='NXDOMAIN', candidates=(), ttl_ms=0), ('sip:a@b.example',))
     """
     if isinstance(value, str) and value in _NO_ANSWERS:
-        return EnumAnswer(outcome=value, class_=str(_NO_ANSWERS[value]))
+        return _NO_ANSWERS[value]
     uris = value if isinstance(value, tuple) else (value,)
     if not uris or not all(isinstance(uri, str) and _URI.fullmatch(uri) for uri in uris):
         raise ValueError(f"must be not_found, failed, a URI or a list of them (got {shown(value)})")
     return EnumAnswer(outcome="found", class_=str(Class.FOUND), candidates=uris)
 
 
-_NO_ANSWERS = {"not_found": Class.NXDOMAIN, "failed": Class.TIMEOUT}
+_NO_ANSWERS = {
+    "not_found": EnumAnswer(outcome="not_found", class_=str(Class.NXDOMAIN)),
+    "failed": EnumAnswer(outcome="failed", class_=str(Class.TIMEOUT)),
+}
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 Answers = dict[Number, Annotated[EnumAnswer, Parsed(parse_enum_answer, {"type": ["string", "array"]})]]
 

@@ -11,29 +11,23 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ibcf.boundary import LocateAnswer, LocatedTarget, TargetSet
-from ibcf.dns.records import Class
 from ibcf.errors import PolicyError
-from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.policy.compile import checked_snapshot, open_engine
 from ibcf.policy.expectation import Difference, differences
 from ibcf.policy.explain import Arrival, Explanation, Reply, explain, find_peer, target_at
-from ibcf.policy.resolvers import enum_settings, peer_domains, peer_preferences
 from ibcf.policy.specimen import request_to, response_to, with_headers, with_line_ends
+from ibcf.policy.stand_ins import GivenAnswers, MadeUpPlaces, open_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibcf.boundary import EnumAnswer, LocateQuestion
     from ibcf.config import Config, Loaded
     from ibcf.config.fault import Fault
     from ibcf.config.peers import Peer
+    from ibcf.numbering.enum_lookup import EnumResolver
     from ibcf.policy.cases import Case, Given, GivenAnswer, LoadedTests
     from ibcf.policy.compile import Snapshot
     from ibcf.policy.explain import Sent
-
-PLACE = "192.0.2.{}:5060"
-"""Where a peer is that DNS would have to find (RFC 5737)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +64,7 @@ class Bench:
 
     async def outcomes(self) -> list[Outcome]:
         """Try every case, in the order of the file."""
-        zones = _zones(self.loaded.config)
+        zones = open_zones(self.loaded.config)
         try:
             return [await self._try(at, case, zones) for at, case in enumerate(self.tests.tests.cases)]
         finally:
@@ -96,7 +90,7 @@ class Bench:
         peer = find_peer(config, given.from_)
         assert peer is not None  # noqa: S101 - the names were checked
         answers = {**self.tests.tests.enum, **given.enum}
-        resolvers = {service.id: _Given(answers, zones.get(service.id)) for service in config.enum}
+        resolvers = {service.id: GivenAnswers(answers, zones.get(service.id)) for service in config.enum}
         engine = open_engine(self.snapshot, trace=True)
         arrival = Arrival(
             peer,
@@ -105,41 +99,7 @@ class Bench:
             listener=given.listener,
             reply=None if given.answer is None else functools.partial(_come_back, given.answer, config),
         )
-        return await explain(engine, arrival, resolvers, _Places(config))
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """ENUM as the file of tests has it."""
-
-    answers: Mapping[str, EnumAnswer]
-    zone: EnumResolver | None
-
-    async def resolve(self, number: str) -> EnumResult:
-        answer = self.answers.get(number)
-        if answer is not None:
-            return EnumResult(answer.outcome, Class(answer.class_), answer.candidates)
-        if self.zone is None:
-            raise PolicyError(f'ENUM is asked for {number}: say under `enum` what it answers, or "not_found"')
-        return await self.zone.resolve(number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """DNS that knows a made-up place for every host."""
-
-    config: Config
-
-    async def sets(self) -> list[TargetSet]:
-        return [
-            TargetSet(one.peer, (_target(PLACE.format(at), one.preferences.transports[0]),))
-            for at, one in enumerate(peer_domains(self.config), start=1)
-        ]
-
-    async def answer(self, question: LocateQuestion) -> LocateAnswer:
-        peer = find_peer(self.config, question.peer)
-        transports = () if peer is None else peer_preferences(self.config, peer).transports
-        return LocateAnswer(tuple(_target(PLACE.format(254), transport) for transport in transports[:1]))
+        return await explain(engine, arrival, resolvers, MadeUpPlaces(config))
 
 
 def _come_back(given: GivenAnswer, config: Config, request: Sent) -> Reply:
@@ -148,16 +108,6 @@ def _come_back(given: GivenAnswer, config: Config, request: Sent) -> Reply:
     place = target_at(config, (), request.destination)
     made = response_to(request.data, given.status)
     return Reply(with_headers(made, given.headers), place[0] if place else None)
-
-
-def _target(place: str, transport: str) -> LocatedTarget:
-    return LocatedTarget(id="located", address=place, transport=transport)
-
-
-def _zones(config: Config) -> dict[str, EnumResolver]:
-    """Open the ENUM services that are files."""
-    settings = [enum_settings(service) for service in config.enum if service.zone_file is not None]
-    return {one.id: EnumResolver(one, one.open_source()) for one in settings}
 
 
 def _message(given: Given, peer: Peer, config: Config) -> bytes:
