@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ibcf.admin.server import AdminServer, build_app
+from ibcf.admin.server import AdminServer, Control, build_app
 from ibcf.boundary import (
     Alarm,
     Answer,
@@ -31,9 +31,8 @@ from ibcf.boundary import (
 )
 from ibcf.charging.journal import CdrJournal
 from ibcf.charging.writer import CdrWriter
-from ibcf.config import read
 from ibcf.dns.records import Class
-from ibcf.errors import ConfigError, IbcfError
+from ibcf.errors import IbcfError
 from ibcf.host.descriptors import descriptors_needed, raise_descriptor_limit
 from ibcf.next_hops import NextHops
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
@@ -42,19 +41,21 @@ from ibcf.observe import logs
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
 from ibcf.observe.sockets import log_socket_buffers
-from ibcf.policy.compile import Snapshot, check_snapshot, checked_snapshot
-from ibcf.policy.lists import NumberLists
+from ibcf.policy.compile import Snapshot, check_snapshot
+from ibcf.policy.file_watch import FileWatch
+from ibcf.policy.generations import Generation, Generations
 from ibcf.policy.resolvers import enum_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
     from typing import TextIO
 
     from ibcf._core import NumberList
-    from ibcf.config import Config, Loaded
+    from ibcf.config import Config
     from ibcf.config.enum_services import EnumService
     from ibcf.config.node import Node
+    from ibcf.policy.generations import Cause
 
 DRAIN_SECONDS_MAX: Final = 240.0
 """Timer C and a margin: a call that rings is answered or given up by then (field notes §6.2)."""
@@ -155,7 +156,6 @@ class Service:
     """By how much Python's threads are nicer than the workers: where they share a core, the message goes first."""
     clock: Callable[[], float] = time.monotonic
     health: Health = field(default_factory=Health)
-    generation: int = 1
     _config: Config = field(init=False)
     _core: Core = field(init=False)
     _metrics: Metrics = field(init=False)
@@ -163,17 +163,21 @@ class Service:
     _next_hops: NextHops = field(init=False)
     _admin: AdminServer | None = None
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[object]] = field(default_factory=set)
     _retiring: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: list[Answer] = field(default_factory=list)
     _down: dict[str, set[str]] = field(default_factory=dict)
     """Targets by peer that nothing came back from lately."""
     _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
-    _lists: NumberLists = field(default_factory=NumberLists)
+    _generations: Generations = field(init=False)
     _started: float = 0.0
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _end: asyncio.Event = field(default_factory=asyncio.Event)
     _hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Know of no generation yet."""
+        self._generations = Generations(self.path, self.module.check)
 
     # --- start ---
 
@@ -184,13 +188,14 @@ class Service:
             ConfigError: the configuration has faults; nothing was bound.
             ListenError: a listener cannot be bound.
         """
-        loaded = read(self.path)
-        snapshot = self._snapshot(loaded, self.generation)
-        config = loaded.config
+        first = self._generations.read("start")
+        config = first.config
         self._take(config)
+        watch = FileWatch(self.path, config=lambda: self._config, changed=lambda: self.reload("file"))
         self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
         self._raise_descriptor_limit(config)
-        self._core = self.module.open(snapshot, config.node)
+        self._core = self.module.open(first.snapshot, config.node)
+        self._generations.accept(first)
         self._writer = self._make_writer(config)
         self._writer.start()
         self._resolvers = {section.id: self._make_resolver(section) for section in config.enum}
@@ -211,15 +216,21 @@ class Service:
         await self._next_hops.first_answers()  # the core serves all others meanwhile
         self.health.state = State.SERVING
         await self._start_admin(config)
+        self._spawn(watch.run())
         logs.logger().info(
             logs.BORDER_READY,
             listeners=[{"id": name, "address": address} for name, address in listeners],
             admin=self._admin.address if self._admin is not None else None,
-            generation=self.generation,
+            generation=self._generations.number,
             version=self.version,
             workers=config.node.workers,
             pid=os.getpid(),
         )
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _take(self, config: Config) -> None:
         self._config = config
@@ -264,7 +275,8 @@ class Service:
 
     async def _start_admin(self, config: Config) -> None:
         address = config.admin.address
-        app = build_app(metrics=self._metrics, health=self.health, status=self.status)
+        control = Control(reload=lambda: self.reload("admin"), rollback=self.rollback, generations=self._generations)
+        app = build_app(metrics=self._metrics, health=self.health, status=self.status, control=control)
         admin = AdminServer(app, str(address.address), address.port)
         try:
             await admin.start()
@@ -285,7 +297,8 @@ class Service:
             "node": self._config.node.name,
             "version": self.version,
             "state": self.health.state,
-            "generation": self.generation,
+            "generation": self._generations.number,
+            "policy": self._generations.status(),
             "uptime_s": round(self.clock() - self._started, 1),
             "listeners": [{"id": name, "address": address} for name, address in self._core.listeners()],
             "peers": [
@@ -315,9 +328,7 @@ class Service:
 
     def _take_questions(self, questions: list[Question]) -> None:
         for question in questions:
-            task = asyncio.create_task(self._answer(question))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._answer(question))
 
     async def _answer(self, question: Question) -> None:
         if isinstance(question.body, LocateQuestion):
@@ -406,38 +417,52 @@ class Service:
         else:
             down.discard(change.target)
 
-    def _snapshot(self, loaded: Loaded, generation: int) -> Snapshot:
-        return checked_snapshot(loaded, generation=generation, check=self.module.check, lists=self._lists)
-
     # --- reload ---
 
-    async def reload(self) -> None:
+    async def reload(self, cause: Cause = "signal") -> bool:
         """Read the configuration again; one with a fault leaves everything as it is. One reload at a time."""
+        return await self._change(cause, lambda: self._generations.read(cause))
+
+    async def rollback(self, number: int | None = None) -> bool:
+        """Go back to a generation that was in force before; the file is not read."""
+        return await self._change("rollback", lambda: self._generations.back(number))
+
+    async def _change(self, cause: Cause, make: Callable[[], Generation]) -> bool:
+        """Put in force what *make* makes in a thread of its own; tells whether it is."""
         async with self._reloading:
-            await self._reload()
-
-    async def _reload(self) -> None:
-        log = logs.logger()
-        try:
-            loaded = await asyncio.to_thread(read, self.path)
-            snapshot = await asyncio.to_thread(self._snapshot, loaded, self.generation + 1)
-            # waits for a turn of each worker
-            await asyncio.to_thread(self._core.apply, snapshot.document, lists=snapshot.lists)
-        except IbcfError as error:
-            self._metrics.config_reloads.labels("failed").inc()
-            faults = [str(fault) for fault in error.faults] if isinstance(error, ConfigError) else [str(error)]
-            log.error(  # noqa: TRY400 - an operator wants the faults, not a traceback
-                logs.CONFIG_REFUSED, path=str(self.path), faults=faults, generation=self.generation
+            try:
+                generation = await asyncio.to_thread(make)
+                snapshot = generation.snapshot
+                # waits for a turn of each worker
+                await asyncio.to_thread(self._core.apply, snapshot.document, lists=snapshot.lists)
+            except IbcfError as error:
+                refusal = self._generations.refuse(cause, error)
+                self._metrics.note_reload(cause, ok=False)
+                logs.logger().error(
+                    logs.CONFIG_REFUSED,
+                    path=str(self.path),
+                    cause=cause,
+                    faults=list(refusal.faults),
+                    generation=self._generations.number,
+                )
+                return False
+            before = self._config
+            self._generations.accept(generation)
+            await self._switch(before, generation.config)
+            self._metrics.note_reload(cause, ok=True)
+            logs.logger().info(
+                logs.CONFIG_RELOADED,
+                path=str(self.path),
+                cause=cause,
+                generation=generation.number,
+                as_generation=generation.origin,
+                cases=generation.cases,
+                warnings=generation.warnings,
             )
-            return
-        self.generation += 1
-        await self._switch(loaded)
-        self._metrics.config_reloads.labels("ok").inc()
-        logs.logger().info(logs.CONFIG_RELOADED, path=str(self.path), generation=self.generation)
+            return True
 
-    async def _switch(self, loaded: Loaded) -> None:
+    async def _switch(self, old: Config, new: Config) -> None:
         """Put the Python side on the new configuration."""
-        old, new = self._config, loaded.config
         self._take(new)
         self._metrics.show_certificates(new)
         if old.listeners != new.listeners:
@@ -495,9 +520,7 @@ class Service:
         self._end.set()
 
     def _on_hangup(self) -> None:
-        task = asyncio.create_task(self.reload())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self.reload())
 
     async def drain(self) -> None:
         """Take no new calls and wait, within bounds, until every request has its answer."""

@@ -1,4 +1,7 @@
-"""HTTP for machines: `/metrics`, `/health/live`, `/health/ready`, `/status`.
+"""HTTP for machines: `/metrics`, `/health/live`, `/health/ready`, `/status`, and what changes the policy in force.
+
+POST `/policy/reload` and `/policy/rollback` are for this host only, and for no browser: a request has to come from
+loopback and to be JSON, which a page of another origin cannot send unasked.
 
 A port that is taken is said plainly and costs only this: SIP goes on without it.
 """
@@ -6,6 +9,9 @@ A port that is taken is said plainly and costs only this: SIP goes on without it
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,13 +20,27 @@ from aiohttp import web
 from ibcf.observe.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ibcf.observe.health import Health
     from ibcf.observe.metrics import Metrics
+    from ibcf.policy.generations import Generations
+
+_REQUEST_BYTES_MAX = 4_096
 
 
-def build_app(*, metrics: Metrics, health: Health, status: Callable[[], Mapping[str, Any]]) -> web.Application:
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What may be changed by HTTP."""
+
+    reload: Callable[[], Awaitable[bool]]
+    rollback: Callable[[int | None], Awaitable[bool]]
+    generations: Generations
+
+
+def build_app(
+    *, metrics: Metrics, health: Health, status: Callable[[], Mapping[str, Any]], control: Control
+) -> web.Application:
     """Make the application."""
 
     async def show_metrics(_request: web.Request) -> web.Response:
@@ -36,12 +56,54 @@ def build_app(*, metrics: Metrics, health: Health, status: Callable[[], Mapping[
     async def show_status(_request: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(status()), content_type="application/json")
 
-    app = web.Application()
+    async def reload(request: web.Request) -> web.Response:
+        await _asked(request)
+        return _changed(control, is_done=await control.reload())
+
+    async def rollback(request: web.Request) -> web.Response:
+        number = (await _asked(request)).get("generation")
+        if number is not None and not isinstance(number, int):
+            raise web.HTTPBadRequest(text="generation is a number\n")
+        return _changed(control, is_done=await control.rollback(number))
+
+    app = web.Application(client_max_size=_REQUEST_BYTES_MAX)
     app.router.add_get("/metrics", show_metrics)
     app.router.add_get("/health/live", show_live)
     app.router.add_get("/health/ready", show_ready)
     app.router.add_get("/status", show_status)
+    app.router.add_post("/policy/reload", reload)
+    app.router.add_post("/policy/rollback", rollback)
     return app
+
+
+async def _asked(request: web.Request) -> dict[str, Any]:
+    """Return what a request says, if it may change anything."""
+    remote = ip_address(request.remote or "::")
+    if not remote.is_loopback:
+        raise web.HTTPForbidden(text="from this host only\n")
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="application/json only\n")
+    try:
+        body = msgspec.json.decode(await request.read() or b"{}")
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="an object, or nothing\n")
+    return body
+
+
+def _changed(control: Control, *, is_done: bool) -> web.Response:
+    current, refusal = control.generations.current, control.generations.refusal
+    told = {
+        "ok": is_done,
+        "generation": current.number,
+        "as_generation": current.origin,
+        "cases": current.cases,
+        "warnings": current.warnings,
+        "faults": () if refusal is None else refusal.faults,
+    }
+    status = HTTPStatus.OK if is_done else HTTPStatus.CONFLICT
+    return web.Response(body=msgspec.json.encode(told), status=status, content_type="application/json")
 
 
 def _state(good: bool, text: str) -> web.Response:  # noqa: FBT001 - one of two answers

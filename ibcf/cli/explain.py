@@ -24,27 +24,33 @@ from ibcf.policy.compile import checked_snapshot, open_engine
 from ibcf.policy.explain import Arrival, Engine, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
 from ibcf.policy.locations import Locations
+from ibcf.policy.replay import sender_at
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.specimen import request_to, with_line_ends
+from ibcf.policy.traffic import read_capture
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ibcf.config import Config
     from ibcf.config.peers import Peer
+    from ibcf.policy.traffic import Captured
 
 MESSAGE_BYTES_MAX = 65_535
+FRAMES_SHOWN = 20
 
 
 def explain(
     *,
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.", show_default=False)],
     sender: Annotated[
-        str, typer.Option("--from", help="Id of the peer that the message comes from.", show_default=False)
-    ],
+        str | None, typer.Option("--from", help="Id of the peer that the message comes from; of a capture, known.")
+    ] = None,
     message: Annotated[
         Path | None, typer.Option("--message", help="A file with the SIP message; - is standard input.")
     ] = None,
+    capture: Annotated[Path | None, typer.Option("--pcap", help="A capture, pcap or pcapng, and in it ...")] = None,
+    frame: Annotated[int, typer.Option("--frame", min=1, help="... the frame that the message ends in.")] = 1,
     number: Annotated[str | None, typer.Option("--number", help="A number to call instead: +441632960083.")] = None,
     method: Annotated[str, typer.Option("--method", help="With --number: another method.")] = "INVITE",
     at: Annotated[
@@ -59,22 +65,49 @@ def explain(
     """
     configure(level="warning", numbers="full", json=False, stream=sys.stderr)
     loaded = read(config)
-    peer = find_peer(loaded.config, sender)
-    if peer is None:
-        known = [peer.id for peer in loaded.config.peers]
-        raise typer.BadParameter(unknown("peer", sender, known), param_hint="--from")
-    data = _message(message, number, method, peer, loaded.config)
+    if sum(given is not None for given in (message, capture, number)) != 1:
+        raise typer.BadParameter("give one of --message, --pcap and --number")
+    captured = None if capture is None else _captured(capture, frame)
+    peer = _peer(sender, captured, loaded.config)
+    if captured is not None:
+        now_ms = captured.unix_ms if at is None else _moment_ms(at)
+        arrival = Arrival(peer, captured.data, now_ms)
+    else:
+        arrival = Arrival(peer, _message(message, number, method, peer, loaded.config), _moment_ms(at))
     engine = open_engine(checked_snapshot(loaded), trace=True)
-    told = asyncio.run(_explain(engine, Arrival(peer, data, _moment_ms(at)), loaded.config))
+    told = asyncio.run(_explain(engine, arrival, loaded.config))
     if json:
         print_json(_as_json(told, loaded.config))
     else:
         _print(told, loaded.config)
 
 
+def _captured(capture: Path, frame: int) -> Captured:
+    """Return the message of a frame."""
+    frames = []
+    for captured in read_capture(capture):
+        if captured.frame == frame:
+            return captured
+        frames.append(captured.frame)
+    known = ", ".join(map(str, frames[:FRAMES_SHOWN])) or "none"
+    raise typer.BadParameter(f"no SIP message ends in frame {frame} (those that do: {known})", param_hint="--frame")
+
+
+def _peer(sender: str | None, captured: Captured | None, config: Config) -> Peer:
+    if sender is None:
+        if captured is None:
+            raise typer.BadParameter("say who sends it", param_hint="--from")
+        peer = sender_at(config, captured.source)
+        if peer is None:
+            raise typer.BadParameter(f"no peer sends from {captured.source}: say who it is", param_hint="--from")
+        return peer
+    peer = find_peer(config, sender)
+    if peer is None:
+        raise typer.BadParameter(unknown("peer", sender, [peer.id for peer in config.peers]), param_hint="--from")
+    return peer
+
+
 def _message(path: Path | None, number: str | None, method: str, peer: Peer, config: Config) -> bytes:
-    if (path is None) == (number is None):
-        raise typer.BadParameter("give either --message or --number")
     if number is not None:
         plain = re.sub(r"[-.() ]", "", number)
         if not re.fullmatch(r"\+[0-9]{1,15}", plain):

@@ -18,10 +18,12 @@ from ibcf.cli.enum_lookup import enum_lookup
 from ibcf.cli.explain import explain
 from ibcf.cli.locate import locate
 from ibcf.cli.policy_cases import run_cases
+from ibcf.cli.policy_control import reload, rollback
 from ibcf.cli.policy_diff import diff
 from ibcf.cli.policy_import import import_list
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
+from ibcf.cli.status import status
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_USAGE, console, print_error, print_faults
 from ibcf.errors import ConfigError, IbcfError
 
@@ -33,12 +35,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run)
+app.command("status")(status)
 app.command("check")(check)
 app.command("explain")(explain)
-policy = typer.Typer(name="policy", help="Test a policy before it goes live.", no_args_is_help=True)
+policy = typer.Typer(name="policy", help="Test a policy, and say which one is in force.", no_args_is_help=True)
 app.add_typer(policy)
 policy.command("test")(run_cases)
 policy.command("diff")(diff)
+policy.command("reload")(reload)
+policy.command("rollback")(rollback)
 policy.command("import")(import_list)
 app.command("enum")(enum_lookup)
 app.command("locate")(locate)

@@ -17,7 +17,8 @@ from ibcf.config import read
 from ibcf.config.references import known_reasons
 from ibcf.errors import ConfigError
 from ibcf.observe.logs import configure
-from ibcf.policy.cases import SUFFIX, check_names, read_tests
+from ibcf.policy.cases import SUFFIX, check_names, read_tests, tests_beside
+from ibcf.policy.compile import checked_snapshot
 from ibcf.policy.coverage import cover
 from ibcf.policy.trial import Bench
 
@@ -89,7 +90,7 @@ def _found(files: Sequence[Path]) -> Iterator[Path]:
         elif file.name.endswith(SUFFIX):
             yield file
         else:
-            beside = file.with_name(f"{file.stem}{SUFFIX}")
+            beside = tests_beside(file)
             if not beside.exists():
                 raise typer.BadParameter(f"{file}: no {beside.name} beside it")
             yield beside
@@ -100,7 +101,7 @@ def _report(file: Path) -> _Report:
     policy = read(tests.tests.policy)
     if faults := check_names(tests, policy.config, known_reasons() or ()):
         raise ConfigError(faults)
-    outcomes = asyncio.run(Bench(policy, tests).outcomes())
+    outcomes = asyncio.run(Bench(policy, tests, checked_snapshot(policy)).outcomes())
     told = [outcome.told for outcome in outcomes if outcome.told is not None]
     return _Report(file, policy, tuple(outcomes), cover(policy.config, told))
 

@@ -19,6 +19,7 @@ from ibcf.config.locator import Locator
 from ibcf.config.logs import Logs
 from ibcf.config.node import Node
 from ibcf.config.peers import Peer
+from ibcf.config.reload import Reload
 from ibcf.config.routes import Route
 from ibcf.config.section import Section
 from ibcf.config.timers import Timers
@@ -42,6 +43,8 @@ class Config(Section):
     """What is written."""
     charging: Charging
     """Where charging records go."""
+    reload: Reload = Field(default_factory=Reload)
+    """When a changed configuration takes effect."""
     limits: Limits = Field(default_factory=Limits)
     """The bounds of this node."""
     timers: Timers = Field(default_factory=Timers)

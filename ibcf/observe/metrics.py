@@ -95,7 +95,15 @@ class Metrics:
         info = Gauge("ibcf_build_info", "Versions; always 1.", ["version", "core_version", "node"], registry=registry)
         info.labels(version, core_version, node).set(1)
         self.config_reloads = Counter(
-            "ibcf_config_reloads", "Reloads of the configuration, by result.", ["result"], registry=registry
+            "ibcf_config_reloads",
+            "Reloads of the configuration, by result and by what asked for them.",
+            ["result", "cause"],
+            registry=registry,
+        )
+        self.config_refused = Gauge(
+            "ibcf_config_refused",
+            "1 while the configuration that came last was refused and an older one serves.",
+            registry=registry,
         )
         self.dns_lookups = Counter(
             "ibcf_dns_lookups", "DNS and zone queries, by type and result.", ["type", "result"], registry=registry
@@ -161,9 +169,15 @@ class Metrics:
         for result in ("found", "not_found", "failed", "stale"):
             self.locations.labels(result)
         for result in ("ok", "failed"):
-            self.config_reloads.labels(result)
+            for cause in ("signal", "admin", "file", "rollback"):
+                self.config_reloads.labels(result, cause)
         for result in ("written", "lost"):
             self.cdr_records.labels("file", result)
+
+    def note_reload(self, cause: str, *, ok: bool) -> None:
+        """Count a reload, and say whether what came last is in force."""
+        self.config_reloads.labels("ok" if ok else "failed", cause).inc()
+        self.config_refused.set(0 if ok else 1)
 
     def show_certificates(self, config: Config) -> None:
         """Show when what *config* names for TLS ends, and nothing else any more."""

@@ -228,6 +228,16 @@ class PolicyTests(Section):
     """The cases. A file without any fails."""
 
 
+def tests_beside(policy: Path) -> Path:
+    """Return where the cases of *policy* stand.
+
+    >>> from pathlib import Path
+    >>> tests_beside(Path("a/demo.yaml")).as_posix()
+    'a/demo_test.yaml'
+    """
+    return policy.with_name(f"{policy.stem}{SUFFIX}")
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedTests:
     """Tests without faults, and the file that they came from."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibcf.errors import PolicyError
-from ibcf.policy.compile import checked_snapshot, open_engine
+from ibcf.policy.compile import open_engine
 from ibcf.policy.expectation import Difference, differences
 from ibcf.policy.explain import Arrival, Explanation, Reply, explain, find_peer, target_at
 from ibcf.policy.specimen import request_to, response_to, with_headers, with_line_ends
@@ -52,15 +52,8 @@ class Bench:
 
     loaded: Loaded
     tests: LoadedTests
-    snapshot: Snapshot = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Compile the policy.
-
-        Raises:
-            ConfigError: the core refuses it.
-        """
-        self.snapshot = checked_snapshot(self.loaded)
+    snapshot: Snapshot
+    """The policy, compiled."""
 
     async def outcomes(self) -> list[Outcome]:
         """Try every case, in the order of the file."""

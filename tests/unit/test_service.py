@@ -191,6 +191,14 @@ class Bench:
         async with aiohttp.ClientSession() as session, session.get(f"http://{ready['admin']}{path}") as response:
             return response.status, await response.text()
 
+    async def post(self, path: str, **values: object) -> dict[str, Any]:
+        """Tell the admin endpoint to do something."""
+        [ready] = self.log("border.ready")
+        url = f"http://{ready['admin']}{path}"
+        async with aiohttp.ClientSession() as session, session.post(url, json=values) as response:
+            told: dict[str, Any] = await response.json()
+            return told
+
 
 class DeadServers:
     """Servers that answer nothing of use."""
@@ -413,8 +421,46 @@ async def test_refused_reload_changes_nothing(running: Bench) -> None:
     first, second = running.log("config.refused")
     assert "carrier_x" in first["faults"][0]
     assert second["faults"] == ["routes[0]: no"]
-    assert running.service.generation == 1
-    assert 'ibcf_config_reloads_total{result="failed"} 2.0' in (await running.get("/metrics"))[1]
+    metrics = (await running.get("/metrics"))[1]
+    assert 'ibcf_config_reloads_total{cause="signal",result="failed"} 2.0' in metrics
+    assert "ibcf_config_refused 1.0" in metrics
+    policy = json.loads((await running.get("/status"))[1])["policy"]
+    assert (policy["in_force"]["generation"], policy["refused"]["faults"]) == (1, ["routes[0]: no"])
+    running.core.refusal = None
+    await running.service.reload()
+    assert "ibcf_config_refused 0.0" in (await running.get("/metrics"))[1]
+
+
+async def test_a_generation_that_was_in_force_can_be_gone_back_to(running: Bench) -> None:
+    """By the admin endpoint, without the file; what the rollback puts in force is a new generation, as the old one."""
+    running.write(lambda text: text.replace("status: 403", "status: 486"))
+    told = await running.post("/policy/reload")
+    assert (told["ok"], told["generation"], told["as_generation"]) == (True, 2, None)
+    told = await running.post("/policy/rollback")
+    assert (told["ok"], told["generation"], told["as_generation"]) == (True, 3, 1)
+    statuses = [snapshot["routes"][0]["action"]["status"] for snapshot in running.core.snapshots]
+    assert statuses == [403, 486, 403]
+    told = await running.post("/policy/rollback", generation=9)
+    assert (told["ok"], told["faults"]) == (False, ["generation 9 is not kept (kept: 1, 2)"])
+    policy = json.loads((await running.get("/status"))[1])["policy"]
+    assert [one["generation"] for one in (policy["in_force"], *policy["kept"])] == [3, 2, 1]
+
+
+async def test_a_file_that_changes_is_read_when_it_stays_the_same(bench: Bench) -> None:
+    """With `on_change`, a new configuration takes effect by itself, and one with a fault is refused once."""
+    watched = "reload: {on_change: true, check_interval: 100ms}\nlogs:"
+    bench.write(lambda text: text.replace("logs:", watched))
+    await bench.service.start()
+    try:
+        bench.write(lambda text: text.replace("logs:", watched).replace("status: 403", "status: 486"))
+        await until(lambda: bool(bench.log("config.reloaded")))
+        assert bench.log("config.reloaded")[0]["cause"] == "file"
+        bench.write(lambda text: text.replace("logs:", watched).replace("version: 1", "version: 2"))
+        await until(lambda: bool(bench.log("config.refused")))
+        await asyncio.sleep(0.4)
+        assert len(bench.log("config.refused")) == 1
+    finally:
+        await bench.service.stop()
 
 
 async def test_drain_waits_for_what_is_in_progress(running: Bench) -> None:

@@ -2,19 +2,41 @@
 
 import json
 import socket
+from types import SimpleNamespace
+from typing import cast
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from ibcf.admin.server import AdminServer, build_app
+from ibcf.admin.server import AdminServer, Control, build_app
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
+from ibcf.policy.generations import Generations, Refusal
 
 
 def make(health: Health, host: str = "127.0.0.1", port: int = 0) -> AdminServer:
     """Make a server."""
     metrics = Metrics(version="1", core_version="2", node="n")
-    return AdminServer(build_app(metrics=metrics, health=health, status=lambda: {"generation": 3}), host, port)
+    app = build_app(metrics=metrics, health=health, status=lambda: {"generation": 3}, control=control())
+    return AdminServer(app, host, port)
+
+
+def control(done: list[object] | None = None) -> Control:
+    """Return a control that takes note, does what it is told, and refuses generation 9."""
+    done = [] if done is None else done
+
+    async def reload() -> bool:
+        done.append("reload")
+        return True
+
+    async def rollback(number: int | None) -> bool:
+        done.append(number)
+        return number != 9
+
+    current = SimpleNamespace(number=3, origin=1, cases=12, warnings=0)
+    generations = SimpleNamespace(current=current, refusal=Refusal("rollback", 0.0, ("no",)))
+    return Control(reload, rollback, cast("Generations", generations))
 
 
 async def get(server: AdminServer, path: str) -> tuple[int, str, str]:
@@ -63,3 +85,35 @@ async def test_taken_port_is_an_error_for_the_caller() -> None:
         with pytest.raises(OSError, match="address already in use"):
             await server.start()
         assert server.address is None
+
+
+async def test_the_policy_is_changed_by_this_host_only_and_by_json_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's form, another host and nonsense change nothing; what was asked for is answered with its outcome."""
+    done: list[object] = []
+    metrics = Metrics(version="1", core_version="2", node="n")
+    app = build_app(metrics=metrics, health=Health(State.SERVING), status=dict, control=control(done))
+    server = AdminServer(app, "127.0.0.1", 0)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(f"http://{server.address}") as session:
+
+            async def post(path: str, **options: object) -> tuple[int, str]:
+                async with session.post(path, **options) as response:  # type: ignore[arg-type]
+                    return response.status, await response.text()
+
+            assert (await post("/policy/reload", data={"a": "b"}))[0] == 415
+            assert (await post("/policy/rollback", json=[1]))[0] == 400
+            assert (await post("/policy/rollback", json={"generation": "x"}))[0] == 400
+            headers = {"Content-Type": "application/json"}
+            assert (await post("/policy/rollback", data=b"{", headers=headers))[0] == 400
+            assert done == []
+            status, text = await post("/policy/reload", json={})
+            assert (status, json.loads(text)["ok"], json.loads(text)["generation"]) == (200, True, 3)
+            status, text = await post("/policy/rollback", json={"generation": 9})
+            assert (status, json.loads(text)["ok"], json.loads(text)["faults"]) == (409, False, ["no"])
+            assert done == ["reload", 9]
+            monkeypatch.setattr(web.BaseRequest, "remote", "192.0.2.1")
+            assert (await post("/policy/reload", json={}))[0] == 403
+            assert done == ["reload", 9]
+    finally:
+        await server.stop()

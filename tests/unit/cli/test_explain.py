@@ -87,8 +87,8 @@ def test_a_message_comes_from_a_file_or_from_standard_input(run: Run, *, dash: b
     ("arguments", "problem"),
     [
         (("--from", "carrier_x", "--number", "+441632960083"), 'unknown peer "carrier_x"; did you mean "carrier_'),
-        (("--from", "carrier_a"), "give either --message or --number"),
-        (("--from", "carrier_a", "--number", "+1", "--message", "m"), "give either --message or --number"),
+        (("--from", "carrier_a"), "give one of --message, --pcap and --number"),
+        (("--from", "carrier_a", "--number", "+1", "--message", "m"), "give one of --message, --pcap and --number"),
         (("--from", "carrier_a", "--number", "01632960083"), "is not + and up to 15 digits"),
         (("--from", "carrier_a", "--number", "+1", "--method", "invite"), "a method is written in capitals"),
         (("--from", "carrier_a", "--message", "absent.sip"), "absent.sip: No such file or directory"),

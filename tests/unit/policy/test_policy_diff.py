@@ -127,3 +127,19 @@ def test_servers_of_enum_are_not_asked_unless_it_is_said(monkeypatch: pytest.Mon
     result = run(new="old.yaml")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == "  16 look-ups failed: ENUM servers are asked with --ask-enum only"
+
+
+def test_a_frame_of_the_capture_can_be_explained() -> None:
+    """Its address tells its sender, the capture its time; another frame is refused with those that are there."""
+
+    def explain(*options: str) -> Result:
+        arguments = ["explain", "--config", "new.yaml", "--pcap", "calls.pcap", *options]
+        return CliRunner().invoke(app, arguments)
+
+    result = explain("--frame", "10")
+    assert result.exit_code == 0, result.output
+    assert "from carrier_b" in result.stdout
+    assert "decision: answer 403 Forbidden (reason decide.forbidden)" in result.stdout
+    assert explain("--frame", "10", "--from", "carrier_a").exit_code == 0
+    for options in (("--frame", "99"), ("--frame", "11"), ("--frame", "1", "--number", "+44")):
+        assert explain(*options).exit_code == 2
