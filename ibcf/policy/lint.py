@@ -10,7 +10,8 @@ from ibcf.config.fault import suggestion
 from ibcf.config.tls import read_pem
 from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
-from ibcf.policy.reach import unreachable
+from ibcf.policy.ranges import gaps, overlaps
+from ibcf.policy.reach import may_meet, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,10 @@ CALL_METHODS = ("ACK", "BYE", "CANCEL")
 def lint(loaded: Loaded) -> list[Fault]:
     """Return what an operator should look at again, in the order of the file."""
     config = loaded.config
-    checks = (_keys, _certificates, _agreements, _peers, _enum_services, _routes, _lookups, _unused)
+    checks = (
+        *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
+        *(_header_rules, _unused),
+    )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
 
@@ -102,6 +106,57 @@ def _routes(config: Config) -> Iterator[Finding]:
     if not any(route.enum is None and _is_catch_all(route.match) for route in config.routes):
         problem = "no last rule: what matches nothing is refused with decide.no_route; say so in a rule without match"
         yield ("routes", len(config.routes) - 1, "id"), problem
+
+
+def _ranges(config: Config) -> Iterator[Finding]:
+    yield from overlaps(config.routes)
+    yield from gaps(config.routes)
+
+
+def _returns(config: Config) -> Iterator[Finding]:
+    """A request that goes back to where it came from goes round until its hops are used up."""
+    sides = {peer.id: peer.side for peer in config.peers}
+    for at, route in enumerate(config.routes):
+        for position, choice in enumerate(route.to or ()):
+            path = ("routes", at, "to", position, "peer")
+            if route.match.peer is not None and choice.peer in route.match.peer:
+                yield path, f'what came from "{choice.peer}" is sent back to it'
+            elif route.match.direction == "exit" and sides[choice.peer] == "home" and route.match.peer is None:
+                yield path, f'what our core sends out goes back to it: "{choice.peer}" is a peer of the side home'
+
+
+def _loops(config: Config) -> Iterator[Finding]:
+    """Two rules that send the same calls to and fro between two other networks: between ours and one, both call."""
+    sides = {peer.id: peer.side for peer in config.peers}
+    ways: dict[tuple[str, str], int] = {}
+    for at, route in enumerate(config.routes):
+        for position, choice in enumerate(route.to or ()):
+            for sender in route.match.peer or ():
+                if sides[sender] == "home" or sides[choice.peer] == "home":
+                    continue
+                back = ways.get((choice.peer, sender))
+                if back is not None and may_meet(config.routes[back].match, route.match):
+                    there = f'sends what came from "{sender}" to "{choice.peer}"'
+                    yield (
+                        ("routes", at, "to", position, "peer"),
+                        f'{there}, and "{config.routes[back].id}" sends it back',
+                    )
+                ways.setdefault((sender, choice.peer), at)
+
+
+def _header_rules(config: Config) -> Iterator[Finding]:
+    """A rule that edits a header which a rule before it took away."""
+    for at, one in enumerate(config.header_rules):
+        removed: dict[str, str] = {}
+        for position, rule in enumerate(one.rules):
+            if rule.replace is not None and (name := rule.replace.header.lower()) in removed:
+                path = ("header_rules", at, "rules", position, "id")
+                yield path, f'never changes anything: "{removed[name]}" before it removes {rule.replace.header}'
+            elif rule.remove is not None and rule.on == "any" and not rule.methods:
+                removed[rule.remove.lower()] = rule.id
+            for value in (rule.add, rule.set):
+                if value is not None:
+                    removed.pop(value.header.lower(), None)
 
 
 def _lookups(config: Config) -> Iterator[Finding]:

@@ -35,6 +35,24 @@ def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, int]]:
             earlier.add(at, route.match)
 
 
+def may_meet(one: Match, other: Match) -> bool:
+    """Tell whether a request could be matched by both, but for the peer that it comes from; `False` when unsure."""
+    for name, meets in (("number_prefix", _begin_alike), ("domain", _share), ("method", _share), ("scheme", _share)):
+        here, there = getattr(one, name), getattr(other, name)
+        if here is not None and there is not None and not meets(here, there):
+            return False
+    compared = {"peer", "side", "direction", "listener", "number_prefix", "domain", "method", "scheme"}
+    return one.model_dump(exclude=compared, exclude_none=True) == other.model_dump(exclude=compared, exclude_none=True)
+
+
+def _begin_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return any(here.startswith(there) or there.startswith(here) for here in one for there in other)
+
+
+def _share(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return not set(one).isdisjoint(other)
+
+
 class _Earlier:
     """The rules so far, each under the names of one of its conditions."""
 

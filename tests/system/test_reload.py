@@ -9,9 +9,10 @@ import pytest
 
 from tests.system.conftest import SetStage
 from tests.system.support.border import command
-from tests.system.support.children import Child, wait_until
+from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, section, write
 from tests.system.support.flow import NUMBER_OF_B, PREMIUM_NUMBER, Stage
+from tests.system.support.sipp import Sipp
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
@@ -32,7 +33,7 @@ def with_lists(folder: Path, entries: int) -> Any:
     return change
 
 
-def load(scene: Stage) -> tuple[Child, Child]:
+def load(scene: Stage) -> tuple[Sipp, Sipp]:
     """Start calls of A to B, and wait until some are up."""
     b = scene.uas("01-basic-call/uas.xml", scene.carriers.b, calls=CALLS, timeout_s=60)
     caller = scene.uac("01-basic-call/uac.xml", NUMBER_OF_B, calls=CALLS, rate=RATE, pause_ms=500, timeout_s=60)
