@@ -253,10 +253,19 @@ class _Builder:
         if not isinstance(source, MappingNode) or id(source) in self.open:
             self.complain(path, "<< needs a mapping, or a list of mappings, that stands elsewhere")
             return
+        further: list[Node] = []  # what the source takes over itself comes behind what it says
         for key, item in source.value:
-            if isinstance(key, ScalarNode) and key.value not in values and key.tag == _TAG + "str":
+            if key.tag == _TAG + "merge":
+                further += item.value if isinstance(item, SequenceNode) else [item]
+            elif isinstance(key, ScalarNode) and key.value not in values and key.tag == _TAG + "str":
                 self.tree.keys[*path, key.value] = Mark(key.start_mark.line + 1, key.start_mark.column + 1)
                 values[key.value] = self.value(item, (*path, key.value))
+        self.open.add(id(source))
+        try:
+            for inner in further:
+                self.merge(inner, path, values)
+        finally:
+            self.open.remove(id(source))
 
     def scalar(self, node: ScalarNode, path: Path) -> object:
         kind, text = _tag(node).removeprefix(_TAG), str(node.value)

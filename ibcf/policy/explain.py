@@ -214,8 +214,10 @@ class Explanation:
 
     @property
     def forwarded(self) -> Sent | None:
-        """Return the request that would leave, if one would."""
-        return next((sent for sent in self.sent if sent.status is None), None)
+        """Return the request that would leave, if one would; a probe of a target is none of it."""
+        own = header_values(self.received, "Call-ID")
+        requests = (sent for sent in self.sent if sent.status is None)
+        return next((sent for sent in requests if header_values(sent.data, "Call-ID") == own), None)
 
     @property
     def answered(self) -> Sent | None:

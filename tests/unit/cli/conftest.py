@@ -25,7 +25,8 @@ REASONS = [
 
 INVITE = (
     b"INVITE sip:+441632960083@ims.b.example;user=phone SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070\r\n"
-    b"Via: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bK-explain;rport\r\nX-Evil: \x1b[2J\r\n\r\n"
+    b"Via: SIP/2.0/UDP 127.0.0.2:5060;branch=z9hG4bK-explain;rport\r\nCall-ID: explain@127.0.0.2\r\n"
+    b"X-Evil: \x1b[2J\r\n\r\n"
 )
 
 

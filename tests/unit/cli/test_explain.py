@@ -70,7 +70,7 @@ def test_a_refusal_shows_the_answer_and_its_reason(run: Run) -> None:
 @pytest.mark.parametrize("dash", [False, True])
 def test_a_message_comes_from_a_file_or_from_standard_input(run: Run, *, dash: bool) -> None:
     """A message saved with plain line ends is taken as it was meant."""
-    message = "INVITE tel:+441632960083 SIP/2.0\nSubject: hello\n\n"
+    message = "INVITE tel:+441632960083 SIP/2.0\nCall-ID: explain@127.0.0.2\nSubject: hello\n\n"
     Path("m.sip").write_text(message)
     source = ("-",) if dash else ("m.sip",)
     result = run("explain", "--config", DEMO, "--from", "carrier_a", "--json", "--message", *source, input=message)
