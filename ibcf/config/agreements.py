@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from ibcf.config.section import Section
 from ibcf.config.values import (
@@ -72,11 +72,21 @@ class SessionTimer(Section):
         return self
 
 
+def _may_be_taken_over(schema: dict[str, JsonValue]) -> None:
+    """Say in the schema that what is required may come from the agreement that this one extends."""
+    schema["required"] = ["id"]
+    schema["anyOf"] = [{"required": ["extends"]}, {"required": ["trusted", "methods"]}]
+
+
 class Agreement(Section):
     """What the two operators agreed on; what it does not mention passes unchanged."""
 
+    model_config = ConfigDict(json_schema_extra=_may_be_taken_over)
+
     id: Id
     """Stable name for peers."""
+    extends: Id | None = None
+    """Another agreement: what this one does not say is as there; mappings are completed, lists replaced."""
     trusted: bool
     """Is the other network in our trust domain (RFC 3325)?"""
     methods: Annotated[tuple[Method, ...], Field(min_length=1), Unique, OneOrMany]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ibcf.config.configuration import Config
+from ibcf.config.extends import extend
 from ibcf.config.fault import unknown
 from ibcf.config.problems import faults_of
 from ibcf.config.references import check_references, known_reasons
@@ -67,6 +68,7 @@ def _checked(
         raise ConfigError(faults or [tree.fault((), "is empty")])
     for dotted, value in (overrides or {}).items():
         faults += _override(tree, dotted, value)
+    faults += extend(tree)
     config = None
     try:
         config = Config.model_validate(tree.root, context={"directory": directory})

@@ -110,6 +110,18 @@ routes:
     assert set(everything["action"]) == {"kind", "to"}
 
 
+def test_an_agreement_that_extends_another_is_completed_by_it() -> None:
+    """Mappings are completed key by key, lists are replaced, ids stay."""
+    agreements = """\
+agreements:
+  - {id: own, trusted: true, methods: [INVITE], charging: {orig_ioi: a.example, removed_parameters: [x]}}
+  - {id: with_b, extends: own, methods: [INVITE, ACK], charging: {orig_ioi: b.example}}
+"""
+    _, with_b = document(loaded(agreements=agreements, header_rules="header_rules: []\n").config)["agreements"]
+    assert (with_b["id"], with_b["trusted"], with_b["methods"]) == ("with_b", True, ("INVITE", "ACK"))
+    assert with_b["charging"] == {"orig_ioi": "b.example", "term_ioi": None, "removed_parameters": ("x",)}
+
+
 def test_a_session_timer_is_agreed_or_left_to_the_user_agents() -> None:
     """The bounds of a session are milliseconds in the document; an agreement without them has none."""
     agreements = """\
