@@ -89,9 +89,10 @@ memory: ## what a ringing and an answered call cost, with 100,000 of each: make 
 instructions: ## what the core's path costs, held against the record; make instructions RECORD=1 writes it anew
 	$(PYTHON) -m benchmarks.instructions $(if $(RECORD),--record)
 
-schema: setup ## write the JSON Schemas of the configuration and of policy tests again
+schema: setup ## write again what is printed: the JSON Schemas, the page on reasons
 	$(BIN)/ibcf schema > ibcf.schema.json
 	$(BIN)/ibcf schema --tests > ibcf.test.schema.json
+	$(BIN)/ibcf reasons --markdown > docs/reasons.md
 
 clean: ## forget what was built
 	rm -rf $(VENV) $(CORE)/target

@@ -21,6 +21,7 @@ from ibcf.cli.policy_cases import run_cases
 from ibcf.cli.policy_control import reload, rollback
 from ibcf.cli.policy_diff import diff
 from ibcf.cli.policy_import import import_list
+from ibcf.cli.reasons import reasons
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
 from ibcf.cli.status import status
@@ -47,6 +48,7 @@ policy.command("rollback")(rollback)
 policy.command("import")(import_list)
 app.command("enum")(enum_lookup)
 app.command("locate")(locate)
+app.command("reasons")(reasons)
 app.command("schema")(schema)
 app.command("doctor")(doctor)
 app.command("demo")(demo)

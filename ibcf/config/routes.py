@@ -1,15 +1,15 @@
-"""Section `routes`: where a request goes. The first rule that matches decides; `enum` looks up and goes on."""
+"""Section `routes`: where a request goes. The first rule that matches decides; `enum` and `tag` go on."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import Duration, Id, OneOrMany, Text, Unique, Within
+from ibcf.config.values import Duration, Id, OneOrMany, Text, Unique, Within, written
 
 Status = Annotated[int, Field(ge=300, le=699)]
 
@@ -23,6 +23,16 @@ class Reject(Section):
     """Another status than the catalogue's."""
     phrase: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
     """Another phrase than the catalogue's."""
+    retry_after: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=1))] | None = None
+    """So long the sender should stay away: Retry-After, in whole seconds."""
+
+    @field_validator("retry_after")
+    @classmethod
+    def check_seconds(cls, value: timedelta | None) -> timedelta | None:
+        """Refuse parts of seconds, which the header cannot say."""
+        if value is not None and value % timedelta(seconds=1):
+            raise ValueError(f"must be whole seconds (got {written(value)})")
+        return value
 
 
 class RoutePeer(Section):
@@ -39,7 +49,7 @@ class RoutePeer(Section):
 class Route(Section):
     """One rule of routing."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("enum", "to", "reject"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema("enum", "tag", "to", "reject"))
 
     id: Id
     """Stable name for `explain`, charging records and metrics."""
@@ -47,6 +57,8 @@ class Route(Section):
     """When it applies; always when left out."""
     enum: Id | None = None
     """Looks the number up in this service; the Request-URI becomes the first candidate; the next rule follows."""
+    tag: Id | None = None
+    """A name for its record, the log and `ibcf_calls_tagged_total`; the next rule follows."""
     to: Annotated[tuple[RoutePeer, ...], Field(min_length=1)] | None = None
     """Sends it to one of these peers."""
     reject: Reject | None = None
@@ -62,10 +74,15 @@ class Route(Section):
     redirects: Literal["pass", "recurse", "reject"] | None = None
     """A 3xx goes back (`pass`), its Contacts are tried where the policy routes them, or it becomes a 480."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether the next rule follows whatever this one does."""
+        return self.enum is not None or self.tag is not None
+
     @model_validator(mode="after")
     def check_one(self) -> Self:
         """Refuse two actions in one rule, or none, and the settings of another action."""
-        if exactly_one(self, "enum", "to", "reject") != "to":
+        if exactly_one(self, "enum", "tag", "to", "reject") != "to":
             for name in ("failover_on", "attempts_max", "fork", "time_budget", "redirects"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} belongs to a rule with `to`")

@@ -343,6 +343,10 @@ def _route(route: Route) -> dict[str, Any]:
     elif route.reject is not None:
         reject = route.reject
         action = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
+        if reject.retry_after is not None:
+            action["retry_after_s"] = milliseconds(reject.retry_after) // 1000
+    elif route.tag is not None:
+        action = {"kind": "tag", "tag": route.tag}
     else:
         action = {"kind": "enum", "service": route.enum}
     return {"id": route.id, "condition": condition(route.match), "action": action}

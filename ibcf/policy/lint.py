@@ -103,7 +103,7 @@ def _enum_services(config: Config) -> Iterator[Finding]:
 def _routes(config: Config) -> Iterator[Finding]:
     for at, before in unreachable(config.routes):
         yield ("routes", at, "id"), f'never reached: "{config.routes[before].id}" takes all that it would match'
-    if not any(route.enum is None and _is_catch_all(route.match) for route in config.routes):
+    if not any(not route.goes_on and _is_catch_all(route.match) for route in config.routes):
         problem = "no last rule: what matches nothing is refused with decide.no_route; say so in a rule without match"
         yield ("routes", len(config.routes) - 1, "id"), problem
 

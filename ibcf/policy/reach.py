@@ -31,7 +31,7 @@ def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, int]]:
         ]
         if found:
             yield at, min(found)  # and what it would shadow itself, the other one shadows too
-        elif route.enum is None:  # a look-up goes on with the next rule: it stands in nobody's way
+        elif not route.goes_on:  # then it stands in nobody's way
             earlier.add(at, route.match)
 
 

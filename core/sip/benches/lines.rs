@@ -33,6 +33,7 @@ fn record() -> CallRecord<'static> {
         number: text("+441632960083"),
         enum_class: text("FOUND"),
         route: text("to_b"),
+        tags: smallvec![],
         outcome: Outcome::Answered,
         status: 200,
         reason: None,

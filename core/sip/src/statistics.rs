@@ -22,12 +22,15 @@ mod bounded;
 mod connection;
 mod family;
 mod probe;
+mod tags;
 mod targets;
 
 pub use bounded::{Bounded, BoundedShard};
 pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
 pub use probe::ProbeResult;
+pub use tags::TagStatistics;
+use tags::Tags;
 
 /// A number with one writer.
 #[derive(Debug, Default)]
@@ -356,6 +359,7 @@ impl WorkerShard {
 pub struct Shared {
     workers: Box<[WorkerShard]>,
     peers: Mutex<Vec<Arc<PeerStatistics>>>,
+    tags: Tags,
     unknown: Arc<PeerStatistics>,
     /// What is known of the targets of peers.
     pub health: HealthTable,
@@ -374,6 +378,7 @@ impl Shared {
         Self {
             workers: (0..workers).map(|_| WorkerShard::default()).collect(),
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
+            tags: Tags::default(),
             unknown,
             health: HealthTable::default(),
             owners,
@@ -414,10 +419,16 @@ impl Shared {
         made
     }
 
+    /// The statistics of a tag, made when they are first asked for.
+    pub fn tag(&self, name: &str) -> Arc<TagStatistics> {
+        self.tags.get(name, self.workers.len())
+    }
+
     /// Everything, added up over the workers; what holds for a time only, as it is at *now*.
     pub fn families(&self, now: Time) -> Vec<Family> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut families = family::families(&self.workers, &peers);
+        families.push(self.tags.family());
         families.extend(targets::families(&self.health.all(), now));
         families
     }

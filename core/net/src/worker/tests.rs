@@ -374,6 +374,7 @@ fn record(start_ms: u64) -> ibcf_sip::event::PackedRecord {
         number: None,
         enum_class: None,
         route: None,
+        tags: [].into_iter().collect(),
         outcome: Outcome::Rejected,
         status: 403,
         reason: None,

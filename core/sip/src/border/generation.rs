@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use crate::flow::Flow;
 use crate::rewrite::peer_tag;
 use crate::snapshot::{PeerIndex, Snapshot, Transport};
-use crate::statistics::{PeerStatistics, Shared};
+use crate::statistics::{PeerStatistics, Shared, TagStatistics};
 
 /// How many snapshots are kept for dialogs that started on them.
 pub(crate) const GENERATIONS_KEPT: usize = 4;
@@ -17,6 +17,8 @@ pub(crate) const GENERATIONS_KEPT: usize = 4;
 pub(crate) struct Generation {
     pub(crate) snapshot: Arc<Snapshot>,
     statistics: Vec<Arc<PeerStatistics>>,
+    /// Of the tags that its rules give, by their numbers.
+    tagged: Vec<Arc<TagStatistics>>,
     tags: HashMap<u32, PeerIndex, FixedState>,
 }
 
@@ -33,11 +35,19 @@ impl Generation {
             .enumerate()
             .map(|(at, peer)| (peer_tag(&peer.id), PeerIndex(at as u16)))
             .collect();
-        Self { snapshot, statistics, tags }
+        let tagged = snapshot.routes.tags().iter().map(|tag| shared.tag(tag)).collect();
+        Self { snapshot, statistics, tagged, tags }
     }
 
     pub(crate) fn statistics(&self, peer: PeerIndex) -> &Arc<PeerStatistics> {
         &self.statistics[peer.at()]
+    }
+
+    /// Counts a request that got the tag of that number.
+    pub(crate) fn count_tag(&self, tag: u16, worker: usize) {
+        if let Some(statistics) = self.tagged.get(usize::from(tag)) {
+            statistics.count(worker);
+        }
     }
 
     /// The peer that a message came from: over TLS the one that its certificate proved, else the one with that address.

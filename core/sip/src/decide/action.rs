@@ -11,7 +11,14 @@ use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
 pub(super) enum Action {
     Lookup(EnumIndex),
     Route(RouteChoice),
-    Reject { reason: Reason, status: u16, phrase: String },
+    Reject {
+        reason: Reason,
+        status: u16,
+        phrase: String,
+        retry_after_s: Option<u32>,
+    },
+    /// The number of its tag.
+    Tag(u16),
 }
 
 /// The peers of a route, and when to go from one target to the next.
@@ -32,8 +39,13 @@ pub struct RouteChoice {
 }
 
 impl Action {
-    /// Resolves the action of the rule at *at*.
-    pub(super) fn compile(at: usize, action: &RouteAction, names: &Names) -> Result<Self, SnapshotError> {
+    /// Resolves the action of the rule at *at*; a tag that is new is put behind *tags*.
+    pub(super) fn compile(
+        at: usize,
+        action: &RouteAction,
+        names: &Names,
+        tags: &mut Vec<String>,
+    ) -> Result<Self, SnapshotError> {
         let place = |key: &str| format!("routes[{at}].action.{key}");
         match action {
             RouteAction::Enum { service } => {
@@ -69,7 +81,17 @@ impl Action {
                     redirects: *redirects,
                 }))
             }
-            RouteAction::Reject { reason, status, phrase } => {
+            RouteAction::Tag { tag } => {
+                let known = tags.iter().position(|one| one == tag);
+                let number = known.unwrap_or(tags.len());
+                if known.is_none() {
+                    tags.push(tag.clone());
+                }
+                u16::try_from(number)
+                    .map(Action::Tag)
+                    .map_err(|_| SnapshotError::value(place("tag"), "more than 65,535 tags"))
+            }
+            RouteAction::Reject { reason, status, phrase, retry_after_s } => {
                 let found = Reason::from_id(reason).ok_or_else(|| SnapshotError::Unknown {
                     place: place("reason"),
                     kind: "reason",
@@ -83,17 +105,20 @@ impl Action {
                 if phrase.chars().any(char::is_control) {
                     return Err(SnapshotError::value(place("phrase"), "holds a control character"));
                 }
-                Ok(Action::Reject { reason: found, status, phrase })
+                Ok(Action::Reject { reason: found, status, phrase, retry_after_s: *retry_after_s })
             }
         }
     }
 
     /// Says it in words.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, tags: &[String]) -> String {
         match self {
             Self::Lookup(_) => "look the number up, then go on".to_owned(),
             Self::Route(choice) => format!("send it to one of {} peer(s)", choice.peers.len()),
-            Self::Reject { reason, status, phrase } => {
+            Self::Tag(tag) => {
+                format!("tag it {}, then go on", tags.get(usize::from(*tag)).map_or("", String::as_str))
+            }
+            Self::Reject { reason, status, phrase, .. } => {
                 format!("refuse it: {status} {phrase} ({})", reason.id())
             }
         }

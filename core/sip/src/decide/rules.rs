@@ -1,5 +1,5 @@
 //! The ordered rules of routing: the first whose condition holds decides, except that an ENUM rule looks the number up
-//! and goes on with the next.
+//! and a tag is noted, and both go on with the next.
 //!
 //! A rule with number prefixes, domains or a list that many ask for is found through a table, so thousands of them cost no
 //! more than a few; only rules with none of these are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
@@ -24,6 +24,8 @@ pub struct RouteTable {
     /// Rules that no table holds, ascending.
     others: Vec<u32>,
     reads_messages: bool,
+    /// Names that rules give, each once.
+    tags: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,17 @@ pub enum Verdict<'s> {
         status: u16,
         /// Its phrase.
         phrase: &'s str,
+        /// How many seconds the sender should stay away.
+        retry_after_s: Option<u32>,
+    },
+    /// Note the tag, then evaluate again from `next`.
+    Tag {
+        /// Id of the rule.
+        rule: &'s str,
+        /// Number of the tag in [`RouteTable::tags`].
+        tag: u16,
+        /// The position to go on from.
+        next: usize,
     },
     /// No rule holds.
     NoRoute,
@@ -122,7 +135,7 @@ impl RouteTable {
             if !condition.is_indexed() {
                 table.others.push(position);
             }
-            let action = Action::compile(at, &route.action, names)?;
+            let action = Action::compile(at, &route.action, names, &mut table.tags)?;
             table.rules.push(Rule { id: route.id.clone(), condition, action });
         }
         Ok(table)
@@ -142,8 +155,13 @@ impl RouteTable {
     pub fn choice(&self, position: usize) -> Option<&RouteChoice> {
         match &self.rules.get(position)?.action {
             Action::Route(choice) => Some(choice),
-            Action::Lookup(_) | Action::Reject { .. } => None,
+            Action::Lookup(_) | Action::Reject { .. } | Action::Tag(_) => None,
         }
+    }
+
+    /// The names that rules give to requests; [`Verdict::Tag`] has the number of one.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
     }
 
     /// Does a rule ask for what stands in the headers or in the body?
@@ -178,7 +196,7 @@ impl RouteTable {
     ) -> Option<Verdict<'_>> {
         for (position, rule) in self.rules.iter().enumerate().skip(from) {
             let Some(why) = self.skipped(position, facts, looked) else {
-                trace.step(|| step(Some(&rule.id), "matched", rule.action.text()));
+                trace.step(|| step(Some(&rule.id), "matched", rule.action.text(&self.tags)));
                 return Some(rule.verdict(position));
             };
             trace.step(|| step(Some(&rule.id), "skipped", why));
@@ -242,9 +260,15 @@ impl Rule {
                 Verdict::Lookup { rule, service: *service, next: position.saturating_add(1) }
             }
             Action::Route(choice) => Verdict::Route { rule, position, choice },
-            Action::Reject { reason, status, phrase } => {
-                Verdict::Reject { rule, position, reason: *reason, status: *status, phrase }
-            }
+            Action::Tag(tag) => Verdict::Tag { rule, tag: *tag, next: position.saturating_add(1) },
+            Action::Reject { reason, status, phrase, retry_after_s } => Verdict::Reject {
+                rule,
+                position,
+                reason: *reason,
+                status: *status,
+                phrase,
+                retry_after_s: *retry_after_s,
+            },
         }
     }
 }
@@ -305,9 +329,10 @@ mod tests {
 
     fn rule(verdict: Verdict<'_>) -> Option<&str> {
         match verdict {
-            Verdict::Lookup { rule, .. } | Verdict::Route { rule, .. } | Verdict::Reject { rule, .. } => {
-                Some(rule)
-            }
+            Verdict::Lookup { rule, .. }
+            | Verdict::Route { rule, .. }
+            | Verdict::Reject { rule, .. }
+            | Verdict::Tag { rule, .. } => Some(rule),
             Verdict::NoRoute => None,
         }
     }
@@ -325,7 +350,7 @@ mod tests {
         ]));
         let mut trace = Trace::off();
         let premium = Facts { number: Some("+4490123"), ..facts() };
-        let Verdict::Reject { rule: "no_premium", position: 0, reason, status, phrase } =
+        let Verdict::Reject { rule: "no_premium", position: 0, reason, status, phrase, retry_after_s: None } =
             table.evaluate(0, &premium, &mut trace)
         else {
             panic!("not refused")

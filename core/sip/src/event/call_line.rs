@@ -82,6 +82,7 @@ pub fn write_call_line(record: &CallRecord<'_>, form: CallLineForm<'_>, out: &mu
     known_members!(out;
         "request_uri_out": record.request_uri_out.as_deref().map(masked),
         "route": record.route.as_deref(),
+        "tags": (!record.tags.is_empty()).then_some(Array(&record.tags)),
         "enum_class": record.enum_class.as_deref(),
     );
     members!(out; "status": record.status);

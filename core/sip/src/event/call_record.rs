@@ -138,6 +138,8 @@ pub struct CallRecord<'a> {
     pub enum_class: Option<Cow<'a, str>>,
     /// Id of the route that decided.
     pub route: Option<Cow<'a, str>>,
+    /// Names that rules gave it.
+    pub tags: SmallVec<[Cow<'a, str>; 2]>,
     /// How it ended.
     pub outcome: Outcome,
     /// The final status sent upstream.
@@ -200,6 +202,7 @@ pub(super) mod tests {
             number: Some("+441632960083".into()),
             enum_class: None,
             route: None,
+            tags: SmallVec::new(),
             outcome: Outcome::Answered,
             status: 200,
             reason: None,

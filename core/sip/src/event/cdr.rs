@@ -81,6 +81,7 @@ pub fn write_cdr(record: &CallRecord<'_>, names: &NodeNames, out: &mut Vec<u8>) 
         "number": record.number.as_deref(),
         "enum_class": record.enum_class.as_deref(),
         "route": record.route.as_deref(),
+        "tags": Array(&record.tags),
         "outcome": record.outcome.name(),
         // Final status sent upstream.
         "status": record.status,
@@ -220,7 +221,7 @@ mod tests {
             r#""service_context_id":"17.32260@3gpp.org","record":"call","call_id":"+441632960083@host","#,
             r#""icid":"icid-1","sip_session_id":null,"method":"INVITE","direction":"exit","peer_in":"carrier_a","#,
             r#""peer_out":"carrier_b","calling":["tel:+441632960000"],"called":"tel:+441632960083","#,
-            r#""request_uri_out":null,"number":"+441632960083","enum_class":null,"route":null,"outcome":"answered","#,
+            r#""request_uri_out":null,"number":"+441632960083","enum_class":null,"route":null,"tags":[],"outcome":"answered","#,
             r#""status":200,"reason":null,"source":null,"attempts":[{"peer":"carrier_b","target":"b1","status":200,"#,
             r#""phrase":"OK","reason":null}],"orig_ioi":"a.example","term_ioi":null,"start_ms":1795407240000,"#,
             r#""ring_ms":1795407240500,"answer_ms":1795407241000,"end_ms":1795407251250,"ring_s":0.5,"setup_s":1.0,"#,

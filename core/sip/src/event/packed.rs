@@ -233,7 +233,7 @@ packed_struct!(Ending<'a>: end_ms, released_by, release_reason, reason, source);
 // Begins with what an `Ending` has, in its order.
 packed_struct!(CallRecord<'a>: end_ms, released_by, release_reason, reason, source,
     record, method, call_id, icid, orig_ioi, term_ioi, session_id, peer_in, peer_out, neighbour, direction, calling, from, called,
-    request_uri_out, number, enum_class, route, outcome, status, attempts, start_ms, ring_ms, answer_ms, generation);
+    request_uri_out, number, enum_class, route, tags, outcome, status, attempts, start_ms, ring_ms, answer_ms, generation);
 
 #[cfg(test)]
 mod tests {
@@ -280,6 +280,7 @@ mod tests {
             number: text("+49"),
             enum_class: text("FOUND"),
             route: text("to_b"),
+            tags: smallvec!["trial".into(), "costly".into(), "third".into()],
             outcome: Outcome::Rejected,
             status: 699,
             reason: Some(Reason::SessionExpired.id()),

@@ -107,6 +107,8 @@ pub(crate) struct Decision {
     pub(crate) is_parked: bool,
     /// Position of the rule that decided.
     pub(crate) rule: Option<usize>,
+    /// Numbers of the tags that rules gave it, in their order.
+    pub(crate) tags: SmallVec<[u16; 4]>,
     pub(crate) targets: SmallVec<[Planned; 4]>,
     pub(crate) next_target: usize,
     /// Some target was left out because it asked to be left alone.

@@ -27,6 +27,8 @@ use super::forking::Forking;
 use super::redirect::stop_following;
 
 /// Why no answer is known, for the record, when the deadline passed (ENUM-46).
+/// Of one request; rules behind that many give none.
+const TAGS_MAX: usize = 8;
 const CLASS_DEADLINE: &str = "TIMEOUT";
 /// An answer came, and nothing in it may become a Request-URI.
 const CLASS_UNUSABLE: &str = "NO_USABLE_RECORD";
@@ -73,9 +75,23 @@ impl Border {
                     self.choose_targets(context, &generation, choice);
                     return self.forward_next(id, context, message, scope);
                 }
-                Verdict::Reject { position, reason, status, phrase, .. } => {
+                Verdict::Tag { tag, next, .. } => {
+                    context.decision.next_rule = next;
+                    // A URI that is tried later passes the rules again.
+                    if !context.decision.tags.contains(&tag) && context.decision.tags.len() < TAGS_MAX {
+                        context.decision.tags.push(tag);
+                        generation.count_tag(tag, usize::from(self.worker));
+                    }
+                }
+                Verdict::Reject { position, reason, status, phrase, retry_after_s, .. } => {
                     context.decision.rule = Some(position);
-                    return Err(Rejection::with_status(reason, status, phrase));
+                    let rejection = Rejection::with_status(reason, status, phrase);
+                    return Err(match retry_after_s {
+                        Some(seconds) => {
+                            rejection.with_header("Retry-After", seconds.to_string().into_bytes())
+                        }
+                        None => rejection,
+                    });
                 }
                 Verdict::NoRoute if let Some(target) = self.followed_target(context) => {
                     context.decision.targets = smallvec::smallvec![Planned::Target(target)];

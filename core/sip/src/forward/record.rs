@@ -69,6 +69,7 @@ pub(super) fn make_record<'a>(
         number: context.decision.number.as_deref().map(Cow::Borrowed),
         enum_class: context.decision.answer.as_ref().map(|answer| answer.class.as_str().into()),
         route: context.rule().map(Cow::Borrowed),
+        tags: tags(context),
         outcome,
         status,
         reason: reason.map(Reason::id),
@@ -89,6 +90,12 @@ pub(super) fn make_record<'a>(
 }
 
 /// Who calls, where the peer is believed.
+fn tags(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
+    let names = context.generation.snapshot.routes.tags();
+    let given = context.decision.tags.iter().filter_map(|tag| names.get(usize::from(*tag)));
+    given.map(|name| Cow::Borrowed(name.as_str())).collect()
+}
+
 fn calling(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
     if !context.generation.snapshot.agreement(context.upstream).trusted {
         return SmallVec::new();

@@ -69,7 +69,7 @@ impl Builder {
     }
 
     #[allow(clippy::cast_precision_loss)] // counters stay far below 2^53
-    fn add(&mut self, labels: &[&str], value: u64) {
+    pub(super) fn add(&mut self, labels: &[&str], value: u64) {
         self.push(labels, value as f64);
     }
 

@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::Condition;
 
-/// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` goes on with the next rule.
+/// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` and `Tag` go on with the
+/// next one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -54,6 +55,14 @@ pub enum RouteAction {
         /// Another phrase than the catalogue's.
         #[serde(default)]
         phrase: Option<String>,
+        /// So many seconds the sender should stay away (RFC 3261 §20.33).
+        #[serde(default)]
+        retry_after_s: Option<u32>,
+    },
+    /// Give it a name for its record, the log and the metrics; go on with the next rule.
+    Tag {
+        /// The name.
+        tag: String,
     },
 }
 
