@@ -27,7 +27,7 @@ use crate::input::EnumOutcome;
 use crate::message::{HeaderId, Uri, is_emergency};
 use crate::snapshot::document::{Condition, Direction, NumberCondition, Side, Transport};
 use crate::snapshot::{ListenerIndex, Names, PeerIndex, SnapshotError};
-use body::Part;
+use body::Body;
 use header::HeaderMatcher;
 pub(super) use list_index::ListIndex;
 use number::NumberTest;
@@ -103,6 +103,7 @@ pub(super) struct Looked<'a> {
     uri: Option<Uri<'a>>,
     scheme: Option<&'a [u8]>,
     pub(super) host: Option<Host>,
+    body: Body<'a>,
     /// The rules that its numbers fall under by a list.
     pub(super) called: RulesFound<'a>,
     pub(super) calling: RulesFound<'a>,
@@ -121,6 +122,7 @@ impl<'a> Looked<'a> {
             scheme: uri.as_ref().map(|uri| uri.scheme),
             host: uri.as_ref().and_then(|uri| normal(uri.host)),
             uri,
+            body: Body::of(facts.message),
             called: found(facts.number, &tables.called),
             calling: found(facts.calling, &tables.calling),
         }
@@ -421,14 +423,11 @@ impl Test {
             }),
             Self::Header(matcher) => facts.message.is_some_and(|message| matcher.holds(message)),
             Self::BodyTypes(types) => {
-                any_part(facts, |(kind, _)| types.iter().any(|wanted| body::is_of_type(kind, wanted)))
+                let mut parts = looked.body.parts().iter();
+                parts.any(|(kind, _)| types.iter().any(|wanted| body::is_of_type(kind, wanted)))
             }
-            Self::Media(wanted) => {
-                any_description(facts, |text| body::media(text).any(|found| has(wanted, found)))
-            }
-            Self::Codecs(wanted) => {
-                any_description(facts, |text| body::codecs(text).any(|found| has(wanted, found)))
-            }
+            Self::Media(wanted) => looked.body.media().iter().any(|found| has(wanted, found)),
+            Self::Codecs(wanted) => looked.body.codecs().iter().any(|found| has(wanted, found)),
             Self::Users(patterns) => {
                 let user = looked.uri.as_ref().and_then(|uri| uri.user);
                 user.is_some_and(|user| patterns.iter().any(|pattern| pattern.is_match(user)))
@@ -471,13 +470,4 @@ fn iotl<'l>(looked: &'l Looked<'_>) -> Option<&'l [u8]> {
 /// A value is a list of scenarios, the latest first: `homeB-homeA.homeA-visitedA` holds two.
 fn is_scenario(wanted: &[String], found: &[u8]) -> bool {
     found.split(|byte| *byte == b'.').any(|scenario| has(wanted, scenario))
-}
-
-fn any_part(facts: &Facts<'_>, passes: impl Fn(Part<'_>) -> bool) -> bool {
-    let parts: SmallVec<[Part<'_>; 4]> = facts.message.map(body::parts).unwrap_or_default();
-    parts.into_iter().any(passes)
-}
-
-fn any_description(facts: &Facts<'_>, passes: impl Fn(&[u8]) -> bool) -> bool {
-    any_part(facts, |(kind, text)| body::is_of_type(kind, "application/sdp") && passes(text))
 }
