@@ -20,14 +20,15 @@ from benchmarks.targets import (
     generator_at,
 )
 from benchmarks.work import WARM_S, Generator, Scenario, Work
+from benchmarks.workers import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storms", "profile"]
+Part = Literal["limit", "cost", "streams", "transit", "memory", "growth", "storms", "profile", "workers"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-ONCE: tuple[Part, ...] = ("limit", "memory", "storms", "profile")
+ONCE: tuple[Part, ...] = ("limit", "memory", "storms", "profile", "workers")
 """Not repeated, and first: whoever ends a bench early loses repetitions. The limits before all: that of the generator
 alone tells what the others are worth."""
 
@@ -104,7 +105,7 @@ QUICK = Size(
     ("direct", "kamailio:L3", "ibcf:L3"),
     3.0,
     20_000,
-    parts=("limit", "cost", "streams", "transit", "memory", "profile"),
+    parts=("limit", "cost", "streams", "transit", "memory", "profile", "workers"),
     warm_s=3.0,
 )
 
@@ -179,6 +180,11 @@ def _profiles(size: Size) -> list[Task]:
     return [Task("profile", Subject.parse(name), work, "sipp") for name in PROFILED]
 
 
+def _workers(size: Size) -> list[Task]:
+    ours, work = Subject.parse("ibcf:L2"), Work(0, size.seconds)
+    return [Task("workers", ours, work, state=state) for state in STATES]
+
+
 _TASKS: dict[Part, Callable[[Size], list[Task]]] = {
     "limit": _limits,
     "cost": _costs,
@@ -188,4 +194,5 @@ _TASKS: dict[Part, Callable[[Size], list[Task]]] = {
     "growth": _growths,
     "storms": _storms,
     "profile": _profiles,
+    "workers": _workers,
 }

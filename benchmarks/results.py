@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Verdict = Literal["good", "disturbed", "generator", "failed", "missing"]
 """`disturbed`: others used the machine; `generator`: its limit, not the peer's; `failed`: calls failed: no figure;
 `missing`: something that the peer needs is not installed."""
-Kind = Literal["cost", "step", "limit", "transit", "memory", "growth", "storm", "profile"]
+Kind = Literal["cost", "step", "limit", "transit", "memory", "growth", "storm", "profile", "workers"]
 """`step` is one rate on the way to a limit, `limit` the highest of them at which no call failed."""
 
 

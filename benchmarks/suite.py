@@ -17,6 +17,7 @@ from benchmarks.meter import wait_quiet
 from benchmarks.place import Place
 from benchmarks.profile import profile
 from benchmarks.results import Kind, Run
+from benchmarks.workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +35,7 @@ KINDS: dict[Part, Kind] = {
     "growth": "growth",
     "storms": "storm",
     "profile": "profile",
+    "workers": "workers",
 }
 """What the runs of a part are called in the results."""
 
@@ -97,6 +99,8 @@ class Suite:
                 return memory(task.subject, task.work, place, state=task.state)
             case "growth":
                 return growth(task.subject, task.work, place, state=task.state, calls=task.calls)
+            case "workers":
+                return workers(task.subject, task.state)
             case "profile":
                 return profile(task.subject, task.work, place)
             case _:

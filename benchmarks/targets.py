@@ -97,6 +97,17 @@ TARGETS: tuple[Target, ...] = (
         unit="/s",
         at_least=True,
     ),
+    *(
+        Target(
+            f"two workers against one, {title}",
+            Key("workers", f"{OURS}:L2", "rate", state=state),
+            1.7,
+            Key("workers", f"{OURS}:L2", "rate", state="one"),
+            unit="/s",
+            at_least=True,
+        )
+        for title, state in (("each message at its owner", "two"), ("all from one address and port", "one flow"))
+    ),
     *_transit_rows(TRANSIT_RATES),
     Target("memory of a ringing call", Key("memory", f"{OURS}:L2", "bytes", state="ringing"), 6 * 1024, unit="B"),
     Target("memory of an answered call", Key("memory", f"{OURS}:L2", "bytes", state="answered"), 1024, unit="B"),

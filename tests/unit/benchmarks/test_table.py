@@ -92,11 +92,11 @@ def test_a_rate_is_not_called_ours_when_it_is_the_generators() -> None:
     """Below the target by the fault of the generator is not missed by ours."""
     ours = run(kind="limit", peer="ibcf", level=3, rate=6_000, verdict="generator")
     theirs = run(kind="limit", peer="kamailio", level=3, rate=1_800)
-    [row] = [row for row in rows([ours, theirs]) if row.target.at_least]
+    [row] = [row for row in rows([ours, theirs]) if row.target.ours.kind == "limit"]
     assert (row.quotient, row.verdict) == ("3.33", "generator's limit")
     assert row.ours.endswith("≥")
     [reached] = [row for row in rows([ours, run(kind="limit", peer="kamailio", level=3, rate=1_400)])
-                 if row.target.at_least]  # fmt: skip
+                 if row.target.ours.kind == "limit"]  # fmt: skip
     assert reached.verdict == "met"
 
 
@@ -180,3 +180,13 @@ def test_measurements_are_repeated_in_turns() -> None:
     assert all(first != second for first, second in itertools.pairwise(planned))
     assert sum(task.expected_s for task in plan(QUICK)) < sum(task.expected_s for task in planned) / 3
     assert {task.part for task in plan(QUICK, PARTS[:2])} == set(PARTS[:2])
+
+
+def test_two_workers_are_divided_by_one() -> None:
+    """Of the core alone: where each message comes to its owner, and where all come to one of them."""
+    runs = [
+        run(kind="workers", peer="ibcf", level=2, rate=rate, state=state)
+        for state, rate in (("one", 40_000), ("two", 78_000), ("one flow", 60_000))
+    ]
+    found = [(row.ours, row.quotient, row.verdict) for row in rows(runs) if row.target.ours.kind == "workers"]
+    assert found == [("78,000", "1.95", "met"), ("60,000", "1.50", "not met")]
