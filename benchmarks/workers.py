@@ -6,14 +6,17 @@ No sockets and no generator: two cores would not be enough for them beside two w
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.accounting import busy_us
 from benchmarks.children import program
 from benchmarks.errors import RigError
 from benchmarks.results import Run
+from benchmarks.verdict import OTHERS_CORES_MAX
 
 if TYPE_CHECKING:
     from benchmarks.subject import Subject
@@ -37,10 +40,12 @@ def workers(subject: Subject, state: str) -> Run:
         RigError: it does not build, or does not say what it should.
     """
     command = [program("cargo", remedy="rustup"), "test", "--locked", "--quiet", "--release", *MEASURE]
+    begun, busy, own = time.monotonic(), busy_us(), _own_us()
     try:
         told = subprocess.run(command, cwd=CORE, check=True, timeout=DEADLINE_S, capture_output=True, text=True)  # noqa: S603
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise RigError(f"the core's own bench of workers: {error}") from error
+    others = (busy_us() - busy - (_own_us() - own)) / 1e6 / (time.monotonic() - begun)
     return Run(
         kind="workers",
         peer=subject.peer,
@@ -51,7 +56,15 @@ def workers(subject: Subject, state: str) -> Run:
         rate=rate_of(told.stdout, state),
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         state=state,
+        others_cpu=round(others, 3),
+        verdict="disturbed" if others > OTHERS_CORES_MAX else "good",
     )
+
+
+def _own_us() -> float:
+    """Return what the rig and what it started have used: all of it counts as ours, a build too."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used) * 1e6
 
 
 def rate_of(text: str, state: str) -> int:
