@@ -26,9 +26,9 @@ use super::RequestContext;
 use super::forking::Forking;
 use super::redirect::stop_following;
 
-/// Why no answer is known, for the record, when the deadline passed (ENUM-46).
 /// Of one request; rules behind that many give none.
 const TAGS_MAX: usize = 8;
+/// Why no answer is known, for the record, when the deadline passed (ENUM-46).
 const CLASS_DEADLINE: &str = "TIMEOUT";
 /// An answer came, and nothing in it may become a Request-URI.
 const CLASS_UNUSABLE: &str = "NO_USABLE_RECORD";

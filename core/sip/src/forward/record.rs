@@ -89,13 +89,14 @@ pub(super) fn make_record<'a>(
     }
 }
 
-/// Who calls, where the peer is believed.
+/// The names that rules gave it.
 fn tags(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
     let names = context.generation.snapshot.routes.tags();
     let given = context.decision.tags.iter().filter_map(|tag| names.get(usize::from(*tag)));
     given.map(|name| Cow::Borrowed(name.as_str())).collect()
 }
 
+/// Who calls, where the peer is believed.
 fn calling(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
     if !context.generation.snapshot.agreement(context.upstream).trusted {
         return SmallVec::new();
