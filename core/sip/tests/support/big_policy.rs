@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use ibcf_sip::Snapshot;
 use ibcf_sip::decide::{Facts, Lists, NumberTable, Verdict, calling_number};
-use ibcf_sip::message::{HeaderIndex, Message, Method};
+use ibcf_sip::message::{HeaderIndex, Message};
 use ibcf_sip::parse::parse;
-use ibcf_sip::snapshot::document::Direction;
-use ibcf_sip::snapshot::{ListenerIndex, PeerIndex, Side, Transport};
 use ibcf_sip::trace::Trace;
 use serde_json::{Value, json};
 
 use super::calls::dialled;
 use super::policy;
+use super::stages::facts;
 
 pub const ENTRIES: u32 = 1_000_000;
 pub const RULES: usize = 1_000;
@@ -58,21 +57,8 @@ impl BigPolicy {
 
     /// Decides, and checks that it is what the policy says.
     pub fn decide(&self, message: &Message<'_>) {
-        let facts = Facts {
-            peer: PeerIndex(0),
-            side: Side::Home,
-            trusted: true,
-            listener: ListenerIndex(0),
-            transport: Transport::Udp,
-            direction: Direction::Exit,
-            method: Method::Invite,
-            request_uri: b"tel:+442079460000",
-            number: Some(CALLED),
-            calling: Some(&self.calling),
-            enum_outcome: None,
-            message: Some(message),
-            unix_ms: 1_700_000_000_000,
-        };
+        let known = facts(b"tel:+442079460000", CALLED);
+        let facts = Facts { calling: Some(&self.calling), message: Some(message), ..known };
         let verdict = self.snapshot.routes.evaluate(0, &facts, &mut Trace::off());
         assert!(matches!(verdict, Verdict::Route { rule: "carrier_899", .. }), "{verdict:?}");
     }

@@ -50,6 +50,25 @@ pub const STAGES: [Stage; 11] = [
     ("open_token", Stages::open_token),
 ];
 
+/// What rules know of an INVITE of our core over UDP, without what stands in the message.
+pub fn facts<'a>(request_uri: &'a [u8], number: &'a str) -> Facts<'a> {
+    Facts {
+        peer: PeerIndex(0),
+        side: Side::Home,
+        trusted: true,
+        listener: ListenerIndex(0),
+        transport: Transport::Udp,
+        direction: Direction::Exit,
+        method: Method::Invite,
+        request_uri,
+        number: Some(number),
+        calling: None,
+        enum_outcome: None,
+        message: None,
+        unix_ms: NOW.unix_ms,
+    }
+}
+
 /// A snapshot of [`Level::L3`], an INVITE and its 200, and the tables that a stage needs.
 pub struct Stages {
     snapshot: Snapshot,
@@ -181,21 +200,7 @@ impl Stages {
         let message = self.parsed.view(&self.invite);
         let request = message.request().expect("a request");
         let number = global_number(&Uri::parse(request.uri).expect("a URI")).expect("a number");
-        let facts = Facts {
-            peer: PeerIndex(0),
-            side: Side::Home,
-            trusted: true,
-            listener: ListenerIndex(0),
-            transport: Transport::Udp,
-            direction: Direction::Exit,
-            method: Method::Invite,
-            request_uri: request.uri,
-            number: Some(&number),
-            calling: None,
-            enum_outcome: None,
-            message: None,
-            unix_ms: NOW.unix_ms,
-        };
+        let facts = facts(request.uri, &number);
         let routes = &self.snapshot.routes;
         let verdict = routes.evaluate(0, black_box(&facts), &mut self.trace);
         let Verdict::Lookup { next, .. } = verdict else { panic!("{verdict:?}") };
