@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ibcf.policy.cases import tests_beside
 
@@ -22,16 +22,18 @@ State = tuple[int, int, int, int]
 """What changes when a file does: device, inode, size, time of the last change."""
 Look = dict[Path, State | None]
 
+WRITTEN_BY_US: Final = {"charging": {"directory"}}
+"""The paths of a configuration that the border makes itself: what changes there is no change of the configuration."""
+
 
 def files_of(path: Path, config: Config) -> list[Path]:
     """Return the files that make a configuration what it is: its own, its cases, and those that it names."""
-    return [path, tests_beside(path), *_named(config.model_dump())]
+    return [path, tests_beside(path), *_named(config.model_dump(exclude=WRITTEN_BY_US))]
 
 
 def _named(value: object) -> Iterator[Path]:
     if isinstance(value, Path):
-        if not value.is_dir():
-            yield value
+        yield value
     elif isinstance(value, dict):
         for inner in value.values():
             yield from _named(inner)

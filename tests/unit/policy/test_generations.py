@@ -96,8 +96,7 @@ def test_the_first_generation_has_nothing_to_go_back_to() -> None:
 
 
 def test_a_configuration_is_made_of_all_the_files_that_it_names() -> None:
-    """Lists, zones, certificates, keys in files, cases; folders that records are written to are none."""
-    Path("cdr").mkdir()
+    """Lists, zones, certificates, keys in files, cases; the folder of records is none, which the border makes later."""
     sections = {
         "lists": "lists:\n  - {id: a, file: a.csv}\n",
         "keys": "keys:\n  - {id: 1, secret: {file: key}}\n",
