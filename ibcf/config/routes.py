@@ -11,6 +11,11 @@ from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
 from ibcf.config.values import Duration, Id, OneOrMany, Text, Unique, Within, written
 
+GO_ON = ("enum", "tag")
+"""Actions behind which the next rule follows."""
+DECIDE = ("to", "reject", "drop")
+"""Actions that end the walk of the rules."""
+
 Status = Annotated[int, Field(ge=300, le=699)]
 
 
@@ -49,7 +54,7 @@ class RoutePeer(Section):
 class Route(Section):
     """One rule of routing."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("enum", "tag", "to", "reject"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema(*GO_ON, *DECIDE))
 
     id: Id
     """Stable name for `explain`, charging records and metrics."""
@@ -63,6 +68,8 @@ class Route(Section):
     """Sends it to one of these peers."""
     reject: Reject | None = None
     """Refuses it."""
+    drop: Literal[True] | None = None
+    """Says nothing at all to whoever sent it."""
     failover_on: Annotated[tuple[Status, ...], Unique, OneOrMany] | None = None
     """Statuses after which the next target is tried, besides silence and unreachability; 430 and 503 unless set."""
     attempts_max: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -75,14 +82,19 @@ class Route(Section):
     """A 3xx goes back (`pass`), its Contacts are tried where the policy routes them, or it becomes a 480."""
 
     @property
+    def action(self) -> str:
+        """Return the name of what it does."""
+        return exactly_one(self, *GO_ON, *DECIDE)
+
+    @property
     def goes_on(self) -> bool:
         """Tell whether the next rule follows whatever this one does."""
-        return self.enum is not None or self.tag is not None
+        return self.action in GO_ON
 
     @model_validator(mode="after")
     def check_one(self) -> Self:
         """Refuse two actions in one rule, or none, and the settings of another action."""
-        if exactly_one(self, "enum", "tag", "to", "reject") != "to":
+        if self.action != "to":
             for name in ("failover_on", "attempts_max", "fork", "time_budget", "redirects"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} belongs to a rule with `to`")

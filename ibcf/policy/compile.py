@@ -14,6 +14,7 @@ import msgspec
 from ibcf.config.tls import read_pem
 from ibcf.config.values import milliseconds
 from ibcf.errors import ConfigError, SnapshotRefusedError
+from ibcf.policy.actions import action
 from ibcf.policy.conditions import condition
 from ibcf.policy.lists import NumberLists
 
@@ -326,27 +327,4 @@ def _probe(probe: Probe) -> dict[str, Any]:
 
 
 def _route(route: Route) -> dict[str, Any]:
-    action: dict[str, Any]
-    if route.to is not None:
-        to = [{"peer": peer.peer, "priority": peer.priority, "weight": peer.weight} for peer in route.to]
-        action = {"kind": "route", "to": to}
-        if route.failover_on is not None:
-            action["failover_statuses"] = route.failover_on
-        if route.attempts_max is not None:
-            action["attempts_max"] = route.attempts_max
-        if route.fork is not None:
-            action["fork"] = route.fork
-        if route.time_budget is not None:
-            action["time_budget_ms"] = milliseconds(route.time_budget)
-        if route.redirects is not None:
-            action["redirects"] = route.redirects
-    elif route.reject is not None:
-        reject = route.reject
-        action = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
-        if reject.retry_after is not None:
-            action["retry_after_s"] = milliseconds(reject.retry_after) // 1000
-    elif route.tag is not None:
-        action = {"kind": "tag", "tag": route.tag}
-    else:
-        action = {"kind": "enum", "service": route.enum}
-    return {"id": route.id, "condition": condition(route.match), "action": action}
+    return {"id": route.id, "condition": condition(route.match), "action": action(route)}

@@ -125,6 +125,8 @@ catalogue! {
         advice: "look whether the sender kept the Record-Route" }
     Forbidden { "decide.forbidden", 403 "Forbidden", q850: 21, Policy,
         "a route of the policy forbids it", clause: "GEN-04", advice: "see the rule" }
+    Dropped { "decide.dropped", 403 "Forbidden", q850: 21, Policy,
+        "a route of the policy drops it: the sender is told nothing", clause: "GEN-04", advice: "see the rule" }
     NoRoute { "decide.no_route", 404 "Not Found", q850: 3, Policy,
         "no route of the policy matches", clause: "EX-22", advice: "add a route, or a last one that rejects with a reason of your choice" }
     NumberUnknown { "decide.number_unknown", 404 "Not Found", q850: 1, Dns,

@@ -1,4 +1,4 @@
-"""What rules do, on the real engine: tags in record and line, and a refusal that says how long to stay away."""
+"""What rules do, on the real engine: tags in record and line, refusals that say how long to stay away, and silence."""
 
 import json
 import time
@@ -19,6 +19,7 @@ routes:
   - {id: note_office, match: {number_length: 12}, tag: office}
   - {id: note_uk_too, match: {number_prefix: "+4416"}, tag: uk}
   - {id: closed, match: {number_prefix: "+449"}, reject: {reason: decide.peer_capacity, status: 480, retry_after: 90s}}
+  - {id: quiet, match: {number_prefix: "+8816"}, drop: true}
   - {id: busy, reject: {reason: decide.peer_capacity}}
 """
 
@@ -30,13 +31,18 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def refused(number: str) -> tuple[list[str], str]:
-    """Return the tags in the record of a call that is refused, and the response."""
+def begun(number: str) -> tuple[_core.Engine, str, str, bytes]:
+    """Return an engine with the rules, and what a request to *number* is, from which listener and address it comes."""
     loaded = read_text(sound(routes=ROUTES, enum="enum: []\n"))
     peer = loaded.config.peers[0]
-    engine = open_engine(checked_snapshot(loaded))
     request = request_to(number, peer=peer, config=loaded.config)
-    outputs = engine.receive(peer.listeners[0], address_of(peer), request, now_ms=1_000)
+    return open_engine(checked_snapshot(loaded)), peer.listeners[0], address_of(peer), request
+
+
+def refused(number: str) -> tuple[list[str], str]:
+    """Return the tags in the record of a call that is refused, and the response."""
+    engine, listener, source, request = begun(number)
+    outputs = engine.receive(listener, source, request, now_ms=1_000)
     (record,) = [json.loads(line) for line in outputs.cdrs.splitlines()]
     return record["tags"], outputs.sends[-1][2].decode()
 
@@ -56,6 +62,19 @@ def test_a_refusal_says_how_long_to_stay_away() -> None:
     assert tags == ["uk", "office"]
     assert response.startswith("SIP/2.0 480 ")
     assert "\r\nRetry-After: 90\r\n" in response
+
+
+def test_a_dropped_call_hears_nothing_however_often_it_asks() -> None:
+    """No 100, no answer to a repetition or a CANCEL; one record, which says that it was dropped and by which rule."""
+    engine, listener, source, request = begun("+88161234")
+    outputs = engine.receive(listener, source, request, now_ms=1_000)
+    record = json.loads(outputs.cdrs)
+    assert (record["outcome"], record["reason"], record["route"]) == ("rejected", "decide.dropped", "quiet")
+    assert outputs.sends == []
+    cancel = request.replace(b"INVITE tel", b"CANCEL tel").replace(b" INVITE\r\n", b" CANCEL\r\n")
+    for repeated in (request, cancel, request):
+        outputs = engine.receive(listener, source, repeated, now_ms=30_000)
+        assert (outputs.sends, outputs.cdrs) == ([], b"")
 
 
 def test_tags_are_counted_from_the_start() -> None:

@@ -81,6 +81,16 @@ impl Action {
                     redirects: *redirects,
                 }))
             }
+            RouteAction::Drop {} => {
+                let entry = Reason::Dropped.entry();
+                let phrase = entry.phrase.to_owned();
+                Ok(Action::Reject {
+                    reason: Reason::Dropped,
+                    status: entry.status,
+                    phrase,
+                    retry_after_s: None,
+                })
+            }
             RouteAction::Tag { tag } => {
                 let known = tags.iter().position(|one| one == tag);
                 let number = known.unwrap_or(tags.len());
@@ -118,6 +128,7 @@ impl Action {
             Self::Tag(tag) => {
                 format!("tag it {}, then go on", tags.get(usize::from(*tag)).map_or("", String::as_str))
             }
+            Self::Reject { reason: Reason::Dropped, .. } => "drop it".to_owned(),
             Self::Reject { reason, status, phrase, .. } => {
                 format!("refuse it: {status} {phrase} ({})", reason.id())
             }

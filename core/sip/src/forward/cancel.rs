@@ -30,6 +30,9 @@ impl Border {
             let rejection = Rejection::new(Reason::NoTransaction);
             return self.answer_stateless(message, received, rejection.status, &rejection.phrase, &[], scope);
         };
+        if self.is_silent(id) {
+            return self.statistics().dropped_messages.one();
+        }
         self.answer_stateless(message, received, 200, "OK", &[], scope);
         let header = message.first(HeaderId::Reason).map(|header| header.value.into());
         self.with_context(id, scope, |border, context, scope| {
@@ -37,6 +40,14 @@ impl Border {
                 border.call_off(id, context, Reason::Cancelled, header, scope);
             }
         });
+    }
+
+    /// Was the request dropped, so that its sender hears nothing at all?
+    fn is_silent(&self, id: SlotId) -> bool {
+        let context = self.contexts.get(id).and_then(Option::as_deref);
+        context.is_some_and(|context| {
+            context.final_status.is_some_and(|status| status >= 300) && context.last_sent.is_empty()
+        })
     }
 
     /// Ends an INVITE without an answer: CANCEL to the branches that may have one, and 487 when they confirm.

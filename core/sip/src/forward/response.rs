@@ -407,7 +407,7 @@ impl Border {
         let Some(bytes) = best.bytes.filter(|_| best.status != 503) else {
             let reason = called_off.or(best.reason).unwrap_or(Reason::AllTargetsFailed);
             if reason == Reason::Timeout && !context.is_invite() {
-                return self.give_up(id, context, reason, scope);
+                return self.give_up(id, context, reason, Outcome::Failed, scope);
             }
             return self.reject(id, context, None, &Rejection::new(reason), scope);
         };

@@ -50,6 +50,11 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let reason = rejection.reason;
+        if reason == Reason::Dropped {
+            let rule = context.rule();
+            scope.step(Stage::Decide, rule, "dropped", || reason.entry().text.to_owned(), None);
+            return self.give_up(id, context, reason, Outcome::Rejected, scope);
+        }
         self.peer_shard_of(context).rejection(reason);
         scope.step(
             stage_of(reason),
@@ -167,24 +172,26 @@ impl Border {
         may
     }
 
-    /// Nobody answered a non-INVITE in time: say nothing, ever (RFC 4320 §4.2), and end.
+    /// Says nothing, ever, and ends: nobody answered a non-INVITE in time (RFC 4320 §4.2), or a rule wants silence.
     pub(super) fn give_up(
         &mut self,
         id: SlotId,
         context: &mut RequestContext,
         reason: Reason,
+        outcome: Outcome,
         scope: &mut Scope<'_>,
     ) {
         let mut arm =
             Arm { wheel: &mut self.wheel, now: scope.now.time, key: |timer| TimerKey::Server(id, timer) };
-        if let Server::NonInvite(machine) = &mut context.server {
-            machine.give_up(&mut arm);
+        match &mut context.server {
+            Server::Invite(machine) => machine.give_up(&mut arm),
+            Server::NonInvite(machine) => machine.give_up(&mut arm),
         }
         context.last_sent.clear();
         let status = reason.entry().status;
         context.final_status.get_or_insert(status);
         self.peer_shard_of(context).rejection(reason);
-        self.write_record(context, status, Some(reason), Outcome::Failed, scope);
+        self.write_record(context, status, Some(reason), outcome, scope);
     }
 
     /// Passes a response on: stage `rewrite` for responses, then the server transaction. `false` when it may not leave any

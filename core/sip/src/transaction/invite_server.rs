@@ -8,6 +8,7 @@
 //! | Proceeding | send 1xx     | Proceeding | sent         | -    |
 //! | Proceeding | send 2xx     | Accepted   | sent         | L    |
 //! | Proceeding | send 300-699 | Completed  | sent         | G H  |
+//! | Proceeding | give up      | Confirmed  | -            | I    |
 //! | Accepted   | send 2xx     | Accepted   | sent         | -    |
 //! | Accepted   | ACK          | Accepted   | `Pass`       | -    |
 //! | Accepted   | Timer L      | Terminated | -            | -    |
@@ -22,6 +23,7 @@
 //! Over a reliable transport Timer G is not armed, and Timer I is zero: the ACK leads straight to `Terminated`.
 //!
 //! - Timer G doubles up to T2.
+//! - Giving up is ours: no response leaves, and repetitions are absorbed for as long as there may be any.
 //! - In `Accepted` a repeated INVITE is absorbed; the 2xx is repeated by the callee alone, and each copy may pass.
 //! - A response that could not be delivered changes nothing (RFC 6026 §7.1): the timers end the transaction.
 
@@ -109,6 +111,14 @@ impl InviteServerTransaction {
         }
         timers.arm(Timer::H, self.values.transaction_life());
         true
+    }
+
+    /// Ends the transaction without a final response.
+    pub fn give_up(&mut self, timers: &mut impl Timers) {
+        if self.state == State::Proceeding {
+            self.state = State::Confirmed;
+            timers.arm(Timer::I, self.values.transaction_life());
+        }
     }
 
     /// Tells the machine that *timer* fired.
@@ -206,6 +216,10 @@ mod tests {
             found.push(sending(state, "send 1xx", |machine, _| machine.send_provisional()));
             found.push(sending(state, "send 2xx", InviteServerTransaction::send_success));
             found.push(sending(state, "send 300-699", InviteServerTransaction::send_failure));
+            found.push(row(state, "give up", |machine, armed| {
+                machine.give_up(armed);
+                ServerEffect::Nothing
+            }));
         }
         found.retain(|row| !row.is_idle());
         let mut told = rows(include_str!("invite_server.rs"));

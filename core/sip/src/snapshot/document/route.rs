@@ -59,6 +59,8 @@ pub enum RouteAction {
         #[serde(default)]
         retry_after_s: Option<u32>,
     },
+    /// Say nothing to whoever sent it.
+    Drop {},
     /// Give it a name for its record, the log and the metrics; go on with the next rule.
     Tag {
         /// The name.

@@ -1,0 +1,58 @@
+"""The actions of rules, in the form in which the core reads them: one function for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ibcf.config.values import milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ibcf.config.routes import Reject, Route
+
+
+def action(route: Route) -> dict[str, Any]:
+    """Return what the rule does."""
+    return _ACTIONS[route.action](route)
+
+
+def _enum(route: Route) -> dict[str, Any]:
+    return {"kind": "enum", "service": route.enum}
+
+
+def _tag(route: Route) -> dict[str, Any]:
+    return {"kind": "tag", "tag": route.tag}
+
+
+def _to(route: Route) -> dict[str, Any]:
+    settings = {
+        "to": [{"peer": peer.peer, "priority": peer.priority, "weight": peer.weight} for peer in route.to or ()],
+        "failover_statuses": route.failover_on,
+        "attempts_max": route.attempts_max,
+        "fork": route.fork,
+        "time_budget_ms": None if route.time_budget is None else milliseconds(route.time_budget),
+        "redirects": route.redirects,
+    }
+    return {"kind": "route", **{key: value for key, value in settings.items() if value is not None}}
+
+
+def _reject(route: Route) -> dict[str, Any]:
+    reject = cast("Reject", route.reject)
+    refusal = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
+    if reject.retry_after is not None:
+        refusal["retry_after_s"] = milliseconds(reject.retry_after) // 1000
+    return refusal
+
+
+def _drop(_route: Route) -> dict[str, Any]:
+    return {"kind": "drop"}
+
+
+_ACTIONS: Final[dict[str, Callable[[Route], dict[str, Any]]]] = {
+    "enum": _enum,
+    "tag": _tag,
+    "to": _to,
+    "reject": _reject,
+    "drop": _drop,
+}
