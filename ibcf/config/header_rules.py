@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import Id, Method, OneOrMany, Text, Token, Unique
+from ibcf.config.templates import Regex, Template, check_template
+from ibcf.config.values import Id, Method, OneOrMany, Parsed, Text, Token, Unique, shown
 
 _MANDATORY = "RFC 3261 needs it to find the transaction and the dialog (SC-04)"
 _ROUTING = "the border itself writes it"
@@ -33,11 +33,6 @@ FORBIDDEN = {
     "www-authenticate": _SECURITY,
 }
 
-_REGEX_LENGTH_MAX = 1_000
-_LOOK_AROUND = re.compile(r"(?<!\\)(?:\\\\)*\((?:\?=|\?!|\?<=|\?<!|\?>|\?P=|\?\()")
-_BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
-_REFERENCE = re.compile(r"\$(?:\$|\{(?P<braced>[^}]*)\}|(?P<bare>[0-9A-Za-z_]+))")
-
 
 def _check_header(name: str) -> str:
     if reason := FORBIDDEN.get(name.lower()):
@@ -48,91 +43,140 @@ def _check_header(name: str) -> str:
 HeaderName = Annotated[Token, AfterValidator(_check_header)]
 
 
-def as_python(pattern: str) -> str:
-    """Return *pattern*, written for the Rust crate `regex`, in the words of Python's `re`.
-
-    Only what is common in patterns for headers: the core compiles the pattern itself and has the last word.
-    """
-    pattern = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)
-    pattern = re.sub(r"\\x\{([0-9A-Fa-f]{1,6})\}", lambda match: rf"\u{int(match[1], 16) & 0xFFFF:04x}", pattern)
-    return re.sub(r"\[\[:\^?\w+:\]\]", r"\\w", pattern).replace(r"\z", r"\Z")
-
-
 class HeaderValue(Section):
     """A header and the value that it gets."""
 
     header: HeaderName
     """Its name; compact forms are the same header."""
-    value: Text
-    """Its value."""
+    value: Template
+    """Its value; `${peer.to}` and the like are variables, `$$` is a dollar."""
 
 
-class Replacement(Section):
-    """A header and what is replaced in its value, everywhere it matches."""
+class TextReplacement(Section):
+    """What is looked for in a text, and what is put there, everywhere it matches."""
 
     model_config = ConfigDict(json_schema_extra=one_of_schema("pattern", "regex"))
 
-    header: HeaderName
-    """Its name; compact forms are the same header."""
     pattern: Annotated[Text, Field(min_length=1)] | None = None
     """The text to look for."""
-    regex: Annotated[Text, Field(min_length=1, max_length=_REGEX_LENGTH_MAX)] | None = None
+    regex: Regex | None = None
     """The regular expression to look for (syntax of the Rust crate `regex`: linear time, so no look-around)."""
     with_: Annotated[Text, Field(alias="with")]
-    """What to put there; with `regex`, `$1` and `${name}` are captures and `$$` is a dollar."""
-
-    @field_validator("regex")
-    @classmethod
-    def check_regex(cls, value: str | None) -> str | None:
-        """Refuse what cannot compile, as far as Python can tell."""
-        if value is None:
-            return None
-        if found := _LOOK_AROUND.search(value) or _BACK_REFERENCE.search(value):
-            raise ValueError(
-                f"{found[0]} is not supported: matching in linear time has no look-around, no back-reference"
-            )
-        try:
-            _compiled(value)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"does not compile: {error}") from error
-        return value
+    """What to put there, with variables; with `regex`, `$1` and `${name}` are captures; `$$` is a dollar."""
 
     @field_validator("with_")
     @classmethod
-    def check_captures(cls, value: str, info: ValidationInfo) -> str:
-        """Refuse a capture that the expression does not have: the core would put nothing there."""
-        regex: str | None = info.data.get("regex")
-        if regex is None:
-            return value
-        expression = _compiled(regex)
-        for match in _REFERENCE.finditer(value):
-            name = match["braced"] if match["braced"] is not None else match["bare"]
-            if name is None:
-                continue
-            known = int(name) <= expression.groups if name.isdecimal() else name in expression.groupindex
-            if not known:
-                digits = re.match(r"\d+", name)
-                hint = f": write ${{{digits[0]}}}{name[digits.end() :]}" if digits and digits[0] != name else ""
-                raise ValueError(f"the expression has no capture {name}{hint}")
-        return value
+    def check_references(cls, value: str, info: ValidationInfo) -> str:
+        """Refuse a capture that the expression does not have, and a variable that nobody knows."""
+        if "regex" not in info.data:
+            return value  # told there
+        return check_template(value, info.data["regex"])
 
     @model_validator(mode="after")
-    def check_one(self) -> Self:
+    def check_pattern(self) -> Self:
         """Refuse two patterns, or none."""
         exactly_one(self, "pattern", "regex")
         return self
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python warns of (nested sets) is plain syntax for the core
-        return re.compile(as_python(pattern))
+class Replacement(TextReplacement):
+    """A header and what is replaced in its value, everywhere it matches."""
+
+    header: HeaderName
+    """Its name; compact forms are the same header."""
+
+
+class Copy(Section):
+    """A header whose values another one gets too."""
+
+    from_: Annotated[Token, Field(alias="from")]
+    """The header that has them; compact forms are the same header."""
+    to: HeaderName
+    """The one that gets them, behind what it has."""
+    which: Literal["all", "first"] = "all"
+    """Every value, or only the first."""
+
+
+class Rename(Section):
+    """A header and its new name."""
+
+    from_: Annotated[HeaderName, Field(alias="from")]
+    """The header; compact forms are the same header."""
+    to: HeaderName
+    """Its new name."""
+
+
+class ParameterEdit(Section):
+    """A parameter of the values of a header."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_schema("add", "set", "remove", "replace"))
+
+    header: HeaderName
+    """Name of the header; compact forms are the same header."""
+    name: Token
+    """Name of the parameter."""
+    in_: Annotated[Literal["header", "uri"], Field(alias="in")] = "header"
+    """`header` is a parameter behind the value, `uri` one of the URI in it."""
+    add: Template | None = None
+    """Puts it behind the others with this value, unless it is there; an empty one is a parameter without a value."""
+    set: Template | None = None
+    """Leaves exactly one, with this value; an empty one is a parameter without a value."""
+    remove: Literal[True] | None = None
+    """Takes it away."""
+    replace: TextReplacement | None = None
+    """Replaces text in its value."""
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse two changes, or none."""
+        exactly_one(self, "add", "set", "remove", "replace")
+        return self
+
+
+class ValueTest(Section):
+    """Which values of a header are meant."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_schema("equals", "regex"))
+
+    equals: Annotated[tuple[Text, ...], Field(min_length=1), Unique, OneOrMany] | None = None
+    """Those that are one of these, without regard to case."""
+    regex: Regex | None = None
+    """Those in which this expression matches."""
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse two tests, or none."""
+        exactly_one(self, "equals", "regex")
+        return self
+
+
+def parse_statuses(value: object) -> tuple[int, int]:
+    """Return the first and the last status that *value* means.
+
+    >>> parse_statuses("4xx"), parse_statuses(180)
+    ((400, 499), (180, 180))
+    """
+    if isinstance(value, str) and re.fullmatch("[1-6]xx", value):
+        return int(value[0]) * 100, int(value[0]) * 100 + 99
+    if isinstance(value, bool) or not isinstance(value, int) or not 101 <= value <= 699:
+        raise ValueError(f"must be a status or a class of them: 180, 4xx (got {shown(value)})")
+    return value, value
+
+
+Statuses = Annotated[
+    tuple[int, int],
+    Parsed(
+        parse_statuses,
+        {"anyOf": [{"type": "integer", "minimum": 101, "maximum": 699}, {"type": "string", "pattern": "^[1-6]xx$"}]},
+    ),
+]
+EDITS = ("add", "set", "remove", "replace", "copy", "rename", "parameter")
 
 
 class HeaderRule(Section):
     """One edit; rules run in order and each sees what the ones before it did."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_schema("add", "set", "remove", "replace"))
+    model_config = ConfigDict(json_schema_extra=one_of_schema(*EDITS))
 
     id: Id
     """Stable name for `explain`, unique within its set."""
@@ -140,6 +184,10 @@ class HeaderRule(Section):
     """Which messages it is for."""
     methods: Annotated[tuple[Method, ...], Unique, OneOrMany] = ()
     """Only for these methods (of the CSeq); all when left out."""
+    statuses: Annotated[tuple[Statuses, ...], Unique, OneOrMany] = ()
+    """Only for responses with one of these statuses: 180, 4xx."""
+    values: ValueTest | None = None
+    """Only for these values of the header, each of a list alone; of `copy`, those of the header that has them."""
     add: HeaderValue | None = None
     """Puts one more header of that name behind the others."""
     set: HeaderValue | None = None
@@ -148,11 +196,37 @@ class HeaderRule(Section):
     """Takes out every header of that name."""
     replace: Replacement | None = None
     """Replaces text in each header of that name."""
+    copy_: Annotated[Copy | None, Field(alias="copy")] = None
+    """Gives the values of a header to another one too."""
+    rename: Rename | None = None
+    """Gives every header of that name another one, in its place."""
+    parameter: ParameterEdit | None = None
+    """Changes a parameter of each value."""
+
+    @property
+    def edited(self) -> str:
+        """Return the name of the header that it looks at."""
+        moved = self.copy_ or self.rename
+        if moved is not None:
+            return moved.from_
+        edits = (self.add, self.set, self.replace, self.parameter)
+        return self.remove or next(edit.header for edit in edits if edit is not None)
+
+    @property
+    def written(self) -> str | None:
+        """Return the name of the header that there is more of behind it."""
+        edit = self.add or self.set
+        moved = self.copy_ or self.rename
+        return edit.header if edit is not None else moved.to if moved is not None else None
 
     @model_validator(mode="after")
     def check_one(self) -> Self:
-        """Refuse two edits in one rule, or none."""
-        exactly_one(self, "add", "set", "remove", "replace")
+        """Refuse two edits in one rule, or none, and what such an edit or message does not have."""
+        edit = exactly_one(self, *EDITS)
+        if self.values is not None and edit in {"add", "set"}:
+            raise ValueError(f"values mean nothing to {edit}")
+        if self.statuses and self.on == "requests":
+            raise ValueError("statuses are of responses, but on is requests")
         return self
 
 
@@ -160,6 +234,6 @@ class HeaderRuleSet(Section):
     """A named list of rules."""
 
     id: Id
-    """Stable name for agreements."""
+    """Stable name for agreements and routes."""
     rules: Annotated[tuple[HeaderRule, ...], Field(min_length=1)]
     """The edits, in order."""

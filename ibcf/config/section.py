@@ -21,12 +21,17 @@ def at_most_one(section: Section, *names: str) -> None:
 
 def exactly_one(section: Section, *names: str) -> str:
     """Return the one of *names* that is set, or raise a `ValueError` that lists them."""
-    given = [name for name in names if getattr(section, name) is not None]
+    given = [name for name in names if _value(section, name) is not None]
     if len(given) != 1:
         *others, last = names
         choice = f"{', '.join(others)} or {last}"
         raise ValueError(f"needs exactly one of {choice} (got {' and '.join(given) or 'none'})")
     return given[0]
+
+
+def _value(section: Section, name: str) -> object:
+    """Return the value of the key *name*; one that is also a word of Python or pydantic has a `_` behind its field."""
+    return getattr(section, f"{name}_" if f"{name}_" in type(section).model_fields else name)
 
 
 def one_of_schema(*names: str) -> dict[str, JsonValue]:

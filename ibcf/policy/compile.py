@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ibcf._core import Engine, NumberList
     from ibcf.config import Config, Loaded
     from ibcf.config.agreements import Agreement, SessionTimer
-    from ibcf.config.header_rules import HeaderRule, HeaderRuleSet
+    from ibcf.config.header_rules import HeaderRule, HeaderRuleSet, ParameterEdit, TextReplacement
     from ibcf.config.limits import Limits
     from ibcf.config.listeners import Listener
     from ibcf.config.locator import Locator
@@ -254,17 +254,48 @@ def _rule_set(rule_set: HeaderRuleSet) -> dict[str, Any]:
 def _rule(rule: HeaderRule) -> dict[str, Any]:
     action: dict[str, Any]
     if rule.replace is not None:
-        header = rule.replace.header
-        pattern = rule.replace.regex if rule.replace.regex is not None else rule.replace.pattern
-        regex = rule.replace.regex is not None
-        action = {"kind": "replace", "pattern": pattern, "regex": regex, "with": rule.replace.with_}
+        header, action = rule.replace.header, replacement(rule.replace)
     elif rule.add is not None:
         header, action = rule.add.header, {"kind": "add", "value": rule.add.value}
     elif rule.set is not None:
         header, action = rule.set.header, {"kind": "set", "value": rule.set.value}
+    elif rule.copy_ is not None:
+        header = rule.copy_.to
+        action = {"kind": "copy", "from": rule.copy_.from_, "only_first": rule.copy_.which == "first"}
+    elif rule.rename is not None:
+        header, action = rule.rename.from_, {"kind": "rename", "to": rule.rename.to}
+    elif rule.parameter is not None:
+        header, action = rule.parameter.header, _parameter(rule.parameter)
     else:
         header, action = rule.remove or "", {"kind": "remove"}
-    return {"id": rule.id, "messages": rule.on, "methods": rule.methods, "header": header, "action": action}
+    compiled: dict[str, Any] = {"id": rule.id, "messages": rule.on, "methods": rule.methods}
+    compiled |= {"header": header, "action": action}
+    if rule.statuses:
+        compiled["statuses"] = rule.statuses
+    if rule.values is not None:
+        test = rule.values
+        compiled["values"] = {"regex": test.regex} if test.equals is None else {"equals": test.equals}
+    return compiled
+
+
+def replacement(edit: TextReplacement) -> dict[str, Any]:
+    """Return what is looked for and what is put there, as the core reads it."""
+    is_regex = edit.regex is not None
+    pattern = edit.regex if is_regex else edit.pattern
+    return {"kind": "replace", "pattern": pattern, "regex": is_regex, "with": edit.with_}
+
+
+def _parameter(edit: ParameterEdit) -> dict[str, Any]:
+    change: dict[str, Any]
+    if edit.add is not None:
+        change = {"kind": "add", "value": edit.add}
+    elif edit.set is not None:
+        change = {"kind": "set", "value": edit.set}
+    elif edit.replace is not None:
+        change = replacement(edit.replace)
+    else:
+        change = {"kind": "remove"}
+    return {"kind": "parameter", "in": edit.in_, "name": edit.name, "change": change}
 
 
 def _location(peer: Peer, locator: Locator | None) -> dict[str, Any] | None:
@@ -297,6 +328,7 @@ def _peer(peer: Peer, node: Timers, locator: Locator | None) -> dict[str, Any]:
             }
             for target in peer.targets
         ],
+        "domain": peer.domain,
         "location": _location(peer, locator),
         "tls": None if peer.tls is None else _peer_tls(peer.tls),
         "limits": {

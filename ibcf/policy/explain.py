@@ -232,7 +232,7 @@ class Explanation:
 
     def edits(self) -> set[str]:
         """Return the rules of `header_rules` that changed something."""
-        steps = (step for step in self.steps if step.stage == "rewrite" and step.outcome != "refused")
+        steps = (step for step in self.steps if step.stage == "rewrite" and step.outcome not in {"refused", "skipped"})
         return {step.rule for step in steps if step.rule is not None}
 
     def changes(self) -> list[Change]:

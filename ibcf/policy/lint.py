@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ibcf.config import Config, Fault, Loaded
+    from ibcf.config.header_rules import HeaderRule
     from ibcf.config.match import Match
     from ibcf.config.tree import Path
 
@@ -149,14 +150,18 @@ def _header_rules(config: Config) -> Iterator[Finding]:
     for at, one in enumerate(config.header_rules):
         removed: dict[str, str] = {}
         for position, rule in enumerate(one.rules):
-            if rule.replace is not None and (name := rule.replace.header.lower()) in removed:
+            name = rule.edited.lower()
+            if name in removed and rule.add is None and rule.set is None:
                 path = ("header_rules", at, "rules", position, "id")
-                yield path, f'never changes anything: "{removed[name]}" before it removes {rule.replace.header}'
-            elif rule.remove is not None and rule.on == "any" and not rule.methods:
-                removed[rule.remove.lower()] = rule.id
-            for value in (rule.add, rule.set):
-                if value is not None:
-                    removed.pop(value.header.lower(), None)
+                yield path, f'never changes anything: "{removed[name]}" before it removes {rule.edited}'
+            elif (rule.remove is not None or rule.rename is not None) and _is_for_all(rule):
+                removed[name] = rule.id
+            if rule.written is not None:
+                removed.pop(rule.written.lower(), None)
+
+
+def _is_for_all(rule: HeaderRule) -> bool:
+    return rule.on == "any" and not (rule.methods or rule.statuses or rule.values)
 
 
 def _lookups(config: Config) -> Iterator[Finding]:

@@ -58,17 +58,7 @@ pub(crate) fn document(variant: usize) -> Value {
             {"id": "streams", "trusted": true, "methods": methods, "datagram_bytes_max": 600, "connection_reuse": true,
              "session_timer": {"expires_ms_max": 1_800_000, "expires_ms_min": 90_000}},
         ],
-        "header_rules": [
-            {"id": "strip", "rules": [
-                {"id": "1", "header": "Subject", "action": {"kind": "remove"}},
-                {"id": "2", "header": "User-Agent", "action": {"kind": "replace", "pattern": "^(.*)$", "regex": true, "with": "<$1>"}},
-            ]},
-            {"id": "mark", "rules": [
-                {"id": "1", "header": "X-Network", "action": {"kind": "set", "value": "a"}},
-                {"id": "2", "header": "Subject", "messages": "requests", "action": {"kind": "replace", "pattern": "a", "regex": false, "with": ""}},
-                {"id": "3", "header": "X-Hop", "methods": ["INVITE"], "action": {"kind": "add", "value": "ibcf"}},
-            ]},
-        ],
+        "header_rules": header_rules(),
         "peers": [
             {"id": "core", "side": "home", "agreement": "home", "listeners": ["home_udp", "home_tcp"], "sources": ["192.0.2.10/32"],
              "targets": [{"id": "core1", "address": HOME}]},
@@ -131,4 +121,25 @@ pub(crate) fn snapshots() -> &'static [Arc<Snapshot>] {
             |variant| Snapshot::load(document(variant).to_string().as_bytes()).expect("the policy loads");
         (0..VARIANTS).map(|variant| Arc::new(load(variant))).collect()
     })
+}
+
+/// Every edit, of headers and of values, with variables.
+fn header_rules() -> Value {
+    json!([
+        {"id": "strip", "rules": [
+            {"id": "1", "header": "Subject", "action": {"kind": "remove"}},
+            {"id": "2", "header": "User-Agent", "action": {"kind": "replace", "pattern": "^(.*)$", "regex": true, "with": "<$1>"}},
+        ]},
+        {"id": "mark", "rules": [
+            {"id": "1", "header": "X-Network", "action": {"kind": "set", "value": "a"}},
+            {"id": "2", "header": "Subject", "messages": "requests", "action": {"kind": "replace", "pattern": "a", "regex": false, "with": ""}},
+            {"id": "3", "header": "X-Hop", "methods": ["INVITE"], "action": {"kind": "add", "value": "ibcf"}},
+            {"id": "4", "header": "X-Way", "action": {"kind": "set", "value": "${peer.from} <${request.uri}> \"${call.id}\" ${call.calling}"}},
+            {"id": "5", "header": "Supported", "values": {"regex": "^1"}, "action": {"kind": "remove"}},
+            {"id": "6", "header": "X-History", "values": {"regex": "sip"}, "action": {"kind": "copy", "from": "History-Info"}},
+            {"id": "7", "header": "Diversion", "statuses": [[300, 699]], "action": {"kind": "rename", "to": "X-Diversion"}},
+            {"id": "8", "header": "Contact", "action": {"kind": "parameter", "in": "uri", "name": "x", "change": {"kind": "set", "value": "${request.user}"}}},
+            {"id": "9", "header": "Contact", "action": {"kind": "parameter", "name": "expires", "change": {"kind": "replace", "pattern": "0", "regex": false, "with": "\""}}},
+        ]},
+    ])
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use ibcf_sip::input::EnumOutcome;
 use serde_json::json;
 use support::*;
 
@@ -82,6 +83,41 @@ fn rules_run_on_both_sides_in_order() {
     assert!(invite.headers("User-Agent").is_empty());
     assert_eq!(invite.headers("X-Step"), ["other"], "the second set sees what the first did");
     assert_eq!(invite.header("Subject"), "a ***");
+}
+
+#[test]
+fn variables_tell_of_the_call_in_requests_responses_and_dialogs() {
+    let value = "${peer.from} > ${peer.to}";
+    let mut ruled = policy();
+    ruled["header_rules"] = json!([
+        {"id": "told", "rules": [
+            {"id": "1", "header": "X-Way", "action": {"kind": "set", "value": value}},
+            {"id": "2", "header": "X-Called", "action": {"kind": "set", "value": "<${request.uri}>"}},
+            {"id": "3", "header": "X-Enum", "action": {"kind": "set", "value": "${enum.outcome} ${call.called}"}},
+        ]},
+    ]);
+    for agreement in 0..2 {
+        ruled["agreements"][agreement]["sent_rules"] = json!(["told"]);
+    }
+    let mut world = World::with(&ruled);
+    world.receive(A, &request("INVITE", "tel:+441632960083", "h9", 1, "", &[], ""));
+    let sent = world.answer(EnumOutcome::Found, &["sip:bob@b.example;user=phone"], 0);
+    let invite = only(&sent, "INVITE").clone();
+    let told = |message: &Sent| ["X-Way", "X-Called", "X-Enum"].map(|name| message.header(name).to_owned());
+    let of_the_call = ["carrier_a > carrier_b", "<sip:bob@b.example;user=phone>", "found +441632960083"];
+    assert_eq!(told(&invite), of_the_call);
+    let sent = world.receive(B, &respond(&invite, "200 OK", "tb", &["Contact: <sip:bob@192.0.2.77:5070>"]));
+    let answer = only(&sent, "SIP/2.0 200").clone();
+    assert_eq!(told(&answer), of_the_call, "a response tells of its request");
+    let target = format!("sip:bob@{B}");
+    let routes = routes(&answer);
+    let extra: Vec<&str> = routes.iter().map(String::as_str).collect();
+    let sent = world.receive(A, &request("BYE", &target, "h9", 2, "tb", &extra, ""));
+    assert_eq!(
+        told(only(&sent, "BYE")),
+        ["carrier_a > carrier_b", format!("<{target}>").as_str(), ""],
+        "nothing was looked up inside the dialog"
+    );
 }
 
 #[test]

@@ -21,7 +21,8 @@ use super::decision::next_candidate;
 use super::next_hop::Next;
 use super::places::DownstreamPlace;
 use super::stream::stream_instead;
-use super::{Branch, Client, RequestContext, Tried};
+use super::variables::CallVariables;
+use super::{Branch, Client, Decision, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
 pub(super) struct Crossing<'a> {
@@ -40,6 +41,8 @@ pub(super) struct Crossing<'a> {
     pub(super) breadth: Option<u32>,
     /// The ICID of an earlier branch: a call keeps its one when the next target is tried (CH-01).
     pub(super) icid: Option<&'a str>,
+    /// What was decided about an initial request.
+    pub(super) decision: Option<&'a Decision>,
     pub(super) branch: BranchId,
 }
 
@@ -273,6 +276,7 @@ impl Border {
             breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
             is_initial: context.is_initial,
             icid: context.facts.icid.as_deref(),
+            decision: context.is_initial.then_some(&context.decision),
             branch: BranchId::new(&self.hasher, id, context.branches.len() as u8, loop_hash),
         };
         self.write_request(message, request, &crossing, out, scope)
@@ -294,6 +298,13 @@ impl Border {
         let mut scratch: DraftScratch = std::mem::take(&mut self.scratch);
         let mut draft = Draft::new(*message, &mut scratch);
         let mut written = Written::default();
+        let values = CallVariables {
+            snapshot,
+            upstream: crossing.upstream,
+            downstream: crossing.downstream,
+            decision: crossing.decision,
+            request_uri: None,
+        };
         let trace = &mut scope.out.trace;
         rewrite::via_received(&mut draft, crossing.source);
         for _ in 0..crossing.own_routes {
@@ -302,7 +313,7 @@ impl Border {
         // Before the rules: what the operator writes on purpose is not the untrusted peer's any more.
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
-            snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, trace);
+            snapshot.header_rules[rules.at()].apply(&mut draft, request.method, &values, trace);
         }
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
             let name = snapshot.node.name.as_str();
@@ -342,7 +353,12 @@ impl Border {
             self.record_route(&mut draft, message, crossing, scope);
         }
         for rules in &to.sent_rules {
-            snapshot.header_rules[rules.at()].apply(&mut draft, true, request.method, &mut scope.out.trace);
+            snapshot.header_rules[rules.at()].apply(
+                &mut draft,
+                request.method,
+                &values,
+                &mut scope.out.trace,
+            );
         }
         let transport = snapshot.transport(crossing.listener_out);
         let sent_by = (transport, self.address_of(crossing.listener_out, snapshot));

@@ -143,6 +143,7 @@ impl Border {
             is_initial: false,
             breadth: None,
             icid: None,
+            decision: None,
             branch: BranchId::stateless(&self.hasher, branch, loop_hash),
         };
         let mut bytes = std::mem::take(&mut self.outgoing);

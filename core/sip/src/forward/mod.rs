@@ -21,6 +21,7 @@ mod request;
 mod response;
 mod stream;
 mod upstream;
+mod variables;
 
 pub(crate) use calls::{CallTable, DialogKey};
 pub(crate) use context::{

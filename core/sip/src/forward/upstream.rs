@@ -9,10 +9,12 @@ use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite::{self, Draft};
 use crate::screen::Rejection;
+use crate::snapshot::PeerIndex;
 use crate::statistics::Way;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
 
+use super::variables::CallVariables;
 use super::{RequestContext, Server};
 
 /// One entry of a header list for an answer of our own.
@@ -252,7 +254,7 @@ impl Border {
         let snapshot = &generation.snapshot;
         let Some(branch) = context.branches.get(number) else { return };
         let (from, to) = (snapshot.agreement(branch.peer), snapshot.agreement(context.upstream));
-        let session_s = branch.session_s;
+        let (downstream, session_s) = (branch.peer, branch.session_s);
         let crosses = snapshot.peer(branch.peer).side != snapshot.peer(context.upstream).side
             || snapshot.peer(context.upstream).side == crate::snapshot::Side::Peer;
         let method = response.cseq().map_or(Method::Other(b""), |cseq| cseq.method);
@@ -262,7 +264,8 @@ impl Border {
         draft.pop_value(HeaderId::Via);
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
-            snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
+            let values = variables(context, downstream);
+            snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
         }
         let charged = rewrite::apply_charging_to_response(
             &mut draft,
@@ -280,13 +283,25 @@ impl Border {
             rewrite::grant_session(&mut draft, interval, trace);
         }
         for rules in &to.sent_rules {
-            snapshot.header_rules[rules.at()].apply(&mut draft, false, method, trace);
+            let values = variables(context, downstream);
+            snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
         }
         if snapshot.transport(context.arrival.flow.listener).is_reliable() {
             rewrite::need_content_length(&mut draft, response.body().len());
         }
         draft.encode(out);
         self.scratch = scratch;
+    }
+}
+
+/// What rules may tell of the call in a response.
+fn variables(context: &RequestContext, downstream: PeerIndex) -> CallVariables<'_> {
+    CallVariables {
+        snapshot: &context.generation.snapshot,
+        upstream: context.upstream,
+        downstream,
+        decision: context.is_initial.then_some(&context.decision),
+        request_uri: context.facts.request_uri_out.as_deref(),
     }
 }
 

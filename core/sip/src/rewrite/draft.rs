@@ -7,6 +7,8 @@
 //! INVARIANT: what an edit writes is one header line. A value with a NUL or with a line end that is not a fold is refused
 //! (SEC-31), so no edit can add a second header or end the headers.
 
+use std::ops::Range;
+
 use crate::message::{HeaderEntry, HeaderId, Message, elements};
 use crate::parse::scan;
 
@@ -338,6 +340,60 @@ impl<'a> Draft<'a> {
         Some(self.text(&line, start, end))
     }
 
+    /// Removes the header at a place.
+    pub(super) fn remove_at(&mut self, at: usize) {
+        if at < self.scratch.lines.len() {
+            self.scratch.lines.remove(at);
+        }
+    }
+
+    /// Gives the header at a place another name; its value stays as written. Returns `false` if it is no name.
+    pub(super) fn rename<'n>(&mut self, at: usize, name: impl Into<HeaderName<'n>>) -> bool {
+        let name = name.into();
+        let Some(line) = self.scratch.lines.get(at).copied().filter(|_| scan::is_token(name.text)) else {
+            return false;
+        };
+        let renamed = self.write_copy(&line, (line.text.value_start, line.text.value_end), name);
+        if let Some(line) = self.scratch.lines.get_mut(at) {
+            *line = renamed;
+        }
+        true
+    }
+
+    /// Adds a header with a part of the value of the one at a place, behind the others of that name. Returns where.
+    pub(super) fn append_copy<'n>(
+        &mut self,
+        at: usize,
+        part: &Range<usize>,
+        name: impl Into<HeaderName<'n>>,
+    ) -> Option<usize> {
+        let name = name.into();
+        let line = self.scratch.lines.get(at).copied().filter(|_| scan::is_token(name.text))?;
+        let length = (line.text.value_end - line.text.value_start) as usize;
+        let place = |within: usize| line.text.value_start + within.min(length) as u32;
+        let to = self.last(name).map_or(self.scratch.lines.len(), |last| last + 1);
+        let copy = self.write_copy(&line, (place(part.start), place(part.end)), name);
+        self.scratch.lines.insert(to, copy);
+        Some(to)
+    }
+
+    fn write_copy(&mut self, line: &Line, (from, to): (u32, u32), name: HeaderName<'_>) -> Line {
+        let written = &mut self.scratch.written;
+        let start = written.len();
+        written.extend_from_slice(name.text);
+        self.repeated |= self.present & name.id.bit();
+        self.present |= name.id.bit();
+        match line.origin {
+            Origin::Received => {
+                let value = slice(self.message.bytes(), from, to);
+                finish_line(written, start, name.id, |out| out.extend_from_slice(value))
+            }
+            Origin::Written => finish_line(written, start, name.id, |out| {
+                out.extend_from_within(from as usize..to as usize);
+            }),
+        }
+    }
+
     /// Removes every header of that name and returns how many there were.
     pub fn remove_all<'n>(&mut self, name: impl Into<HeaderName<'n>>) -> usize {
         let name = name.into();
@@ -506,7 +562,7 @@ fn slice(bytes: &[u8], start: u32, end: u32) -> &[u8] {
 }
 
 /// Returns where *part* begins in *whole*, which it was cut from.
-fn offset(whole: &[u8], part: &[u8]) -> u32 {
+pub(super) fn offset(whole: &[u8], part: &[u8]) -> u32 {
     (part.as_ptr().addr() - whole.as_ptr().addr()) as u32
 }
 

@@ -3,6 +3,7 @@
 //! Names refer to names; `Snapshot::load` resolves them. Every duration is in milliseconds, every size in bytes.
 
 mod condition;
+mod header_rules;
 mod peer;
 mod route;
 
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use condition::{
     Condition, Direction, HeaderCondition, HeaderTest, ListCondition, NumberCondition, TimeCondition,
+};
+pub use header_rules::{
+    HeaderAction, HeaderRule, HeaderRuleSet, Messages, ParameterChange, ParameterPlace, ValueTest,
 };
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
 pub use route::{Fork, Redirects, Route, RouteAction, RoutePeer};
@@ -337,68 +341,6 @@ pub struct Charging {
     pub term_ioi: Option<String>,
     /// Parameters taken out of what is sent to the peer.
     pub removed_parameters: Vec<String>,
-}
-
-/// A named list of header rules.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct HeaderRuleSet {
-    pub id: String,
-    pub rules: Vec<HeaderRule>,
-}
-
-/// One edit; rules run in order and each sees what the ones before it did.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct HeaderRule {
-    pub id: String,
-    #[serde(default)]
-    pub messages: Messages,
-    /// Only for these methods (of the CSeq); all when empty.
-    #[serde(default)]
-    pub methods: Vec<String>,
-    pub header: String,
-    pub action: HeaderAction,
-}
-
-/// Which messages a rule is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Messages {
-    #[default]
-    Any,
-    Requests,
-    Responses,
-}
-
-/// What a rule does to its header.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum HeaderAction {
-    /// Puts one more header of that name behind the others.
-    Add {
-        /// Its value.
-        value: String,
-    },
-    /// Leaves exactly one header of that name.
-    Set {
-        /// Its value.
-        value: String,
-    },
-    /// Takes out every header of that name.
-    Remove,
-    /// Replaces in each header of that name every match of a pattern.
-    Replace {
-        /// What to look for: the text itself, or a regular expression.
-        pattern: String,
-        /// Is `pattern` a regular expression (crate `regex`: linear time)?
-        regex: bool,
-        /// What to put there; with `regex`, `$1` and `${name}` are captures.
-        with: String,
-    },
 }
 
 /// A place to look numbers up. Servers, apexes and zone files are the control plane's business.

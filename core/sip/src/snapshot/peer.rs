@@ -21,6 +21,7 @@ pub struct Peer {
     /// At most one for each transport and address family.
     pub listeners: Vec<ListenerIndex>,
     pub targets: Arc<[Arc<Target>]>,
+    pub domain: Option<String>,
     pub location: Option<Location>,
     pub tls: Option<document::PeerTls>,
     pub limits: document::PeerLimits,
@@ -84,6 +85,7 @@ pub(super) fn resolve(
         id: peer.id,
         side: peer.side,
         targets: targets.into(),
+        domain: peer.domain,
         location: peer.location,
         tls: peer.tls,
         limits: peer.limits,

@@ -13,7 +13,7 @@ use ibcf_sip::decide::{AnswerCache, CachedAnswer, Facts, Verdict, global_number}
 use ibcf_sip::input::EnumOutcome;
 use ibcf_sip::message::{HeaderId, HeaderIndex, Method, Uri};
 use ibcf_sip::parse::{call_id_of, check, parse};
-use ibcf_sip::rewrite::{self, Draft, DraftScratch, Ticket};
+use ibcf_sip::rewrite::{self, Draft, DraftScratch, ShortText, Ticket, Variable, VariableValues};
 use ibcf_sip::screen::{self, Screened};
 use ibcf_sip::snapshot::document::Direction;
 use ibcf_sip::snapshot::{Limits, ListenerIndex, PeerIndex, Side, Transport};
@@ -67,6 +67,13 @@ pub fn facts<'a>(request_uri: &'a [u8], number: &'a str) -> Facts<'a> {
         message: None,
         unix_ms: NOW.unix_ms,
     }
+}
+
+/// No rule asks for a variable.
+struct Nothing;
+
+impl VariableValues for Nothing {
+    fn write(&self, _: Variable, _: &Draft<'_>, _: &mut ShortText) {}
 }
 
 /// A snapshot of [`Level::L3`], an INVITE and its 200, and the tables that a stage needs.
@@ -232,7 +239,7 @@ impl Stages {
             });
         }
         for rules in &to.sent_rules {
-            self.snapshot.header_rules[rules.at()].apply(&mut draft, true, Method::Invite, trace);
+            self.snapshot.header_rules[rules.at()].apply(&mut draft, Method::Invite, &Nothing, trace);
         }
         draft.prepend_with(HeaderId::Via, |out| {
             let sent_by = (Transport::Udp, address(BORDER_PEER));

@@ -35,6 +35,9 @@ pub struct Peer {
     /// Where requests are sent; empty for a peer that is located.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// The domain that it is configured with, for the texts of header rules.
+    #[serde(default)]
+    pub domain: Option<String>,
     /// How its targets are found when they are not listed here.
     #[serde(default)]
     pub location: Option<Location>,
