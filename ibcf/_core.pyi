@@ -24,6 +24,7 @@ __all__ = [
     "Outputs",
     "__version__",
     "check_snapshot",
+    "hook_fault",
     "mask_numbers",
     "reasons",
 ]
@@ -73,6 +74,12 @@ def check_snapshot(snapshot: bytes, *, lists: Mapping[str, NumberList] = ...) ->
 
     Raises:
         SnapshotRefusedError: it cannot be loaded; the text says where and why.
+    """
+
+def hook_fault(verdict: bytes, uri_bytes_max: int) -> str | None:
+    """Return what is wrong with the verdict of a hook (JSON of `ibcf.boundary.HookVerdict`), as the core would find it.
+
+    Tags and peers are looked at where the policy is known. *uri_bytes_max* is that of section `limits`.
     """
 
 def mask_numbers(text: str) -> str:

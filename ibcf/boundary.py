@@ -7,7 +7,7 @@ nobody here.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,12 +32,33 @@ class LocateQuestion(msgspec.Struct, frozen=True, tag_field="kind", tag="locate"
     secure: bool = False
 
 
+class HookQuestion(msgspec.Struct, frozen=True, tag_field="kind", tag="hook"):
+    """A function of the operator's is to decide; what it may look at."""
+
+    rule: str
+    call: str
+    peer: str
+    side: Literal["home", "peer"]
+    direction: Literal["exit", "entry"]
+    trusted: bool
+    method: str
+    request_uri: str
+    number: str | None
+    calling: str | None
+    enum_outcome: EnumOutcome | None
+    enum_class: str | None
+    enum_candidates: tuple[str, ...]
+    unix_ms: int
+    message: str
+    """The request, a character a byte (ISO 8859-1)."""
+
+
 class Question(msgspec.Struct, frozen=True):
     """What the core asks; it goes on serving meanwhile."""
 
     id: int
     deadline_ms: int
-    body: EnumQuestion | LocateQuestion
+    body: EnumQuestion | LocateQuestion | HookQuestion
 
 
 class EnumAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="enum"):
@@ -74,11 +95,74 @@ class TargetSet(msgspec.Struct, frozen=True):
     targets: tuple[LocatedTarget, ...]
 
 
+class HookSet(msgspec.Struct, frozen=True, tag_field="kind", tag="set"):
+    """Exactly one header of that name is left."""
+
+    header: str
+    value: str
+
+
+class HookAdd(msgspec.Struct, frozen=True, tag_field="kind", tag="add"):
+    """One more header of that name stands behind the others."""
+
+    header: str
+    value: str
+
+
+class HookRemove(msgspec.Struct, frozen=True, tag_field="kind", tag="remove"):
+    """No header of that name is left."""
+
+    header: str
+
+
+class HookChanges(msgspec.Struct, frozen=True):
+    """What a hook wants otherwise."""
+
+    edits: tuple[HookSet | HookAdd | HookRemove, ...] = ()
+    request_uri: str | None = None
+    tag: str | None = None
+
+
+class HookContinue(msgspec.Struct, frozen=True, tag_field="verdict", tag="continue"):
+    """The next rule follows."""
+
+    changes: HookChanges = HookChanges()
+
+
+class HookRoute(msgspec.Struct, frozen=True, tag_field="verdict", tag="route"):
+    """It goes to this peer."""
+
+    peer: str
+    changes: HookChanges = HookChanges()
+
+
+class HookReject(msgspec.Struct, frozen=True, tag_field="verdict", tag="reject"):
+    """It is refused."""
+
+    reason: str
+    status: Annotated[int, msgspec.Meta(ge=400, le=699)] | None = None
+    phrase: str | None = None
+    retry_after_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] | None = None
+
+
+class HookFailed(msgspec.Struct, frozen=True, tag_field="verdict", tag="failed"):
+    """There is no usable answer: what the rule has for that case follows at once."""
+
+
+HookVerdict = HookContinue | HookRoute | HookReject | HookFailed
+
+
+class HookAnswer(msgspec.Struct, frozen=True, tag_field="kind", tag="hook"):
+    """What a hook decided."""
+
+    verdict: HookVerdict
+
+
 class Answer(msgspec.Struct, frozen=True):
     """The answer to the question of that id."""
 
     id: int
-    body: EnumAnswer | LocateAnswer
+    body: EnumAnswer | LocateAnswer | HookAnswer
 
 
 class MessageRefused(msgspec.Struct, frozen=True, tag_field="event", tag="message_refused"):

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ibcf.admin.server import AdminServer, Control, build_app
 from ibcf.boundary import (
@@ -20,6 +20,7 @@ from ibcf.boundary import (
     Answer,
     EnumAnswer,
     EnumQuestion,
+    HookQuestion,
     LocateQuestion,
     MessageRefused,
     Question,
@@ -33,28 +34,29 @@ from ibcf.charging.journal import CdrJournal
 from ibcf.charging.writer import CdrWriter
 from ibcf.dns.records import Class
 from ibcf.errors import IbcfError
+from ibcf.hooks.runner import OUTCOMES, HookRunner
 from ibcf.host.descriptors import descriptors_needed, raise_descriptor_limit
 from ibcf.next_hops import NextHops
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
 from ibcf.observe import logs
 from ibcf.observe.health import Health, State
+from ibcf.observe.hooks import HookReport
 from ibcf.observe.metrics import Metrics
+from ibcf.observe.pace import Pace
 from ibcf.observe.sockets import log_socket_buffers
-from ibcf.policy.compile import Snapshot, check_snapshot
 from ibcf.policy.file_watch import FileWatch
 from ibcf.policy.generations import Generation, Generations
 from ibcf.policy.resolvers import enum_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
     from typing import TextIO
 
-    from ibcf._core import NumberList
     from ibcf.config import Config
     from ibcf.config.enum_services import EnumService
-    from ibcf.config.node import Node
+    from ibcf.core_module import Core, CoreModule
     from ibcf.policy.generations import Cause
 
 DRAIN_SECONDS_MAX: Final = 240.0
@@ -63,82 +65,6 @@ POLL_SECONDS: Final = 0.05
 LINGER_SECONDS: Final = 2.0
 """T1 doubles: a request is repeated after 0.5 s and 1.5 s."""
 _EMPTY: Final = b"[]"
-
-
-class Core(Protocol):
-    """What is used of `ibcf._core.Core`."""
-
-    def start(self) -> None:
-        """Start the workers."""
-        ...
-
-    def listeners(self) -> list[tuple[str, str]]:
-        """Return ids and bound addresses."""
-        ...
-
-    def apply(self, snapshot: bytes, *, lists: Mapping[str, NumberList]) -> None:
-        """Put a new snapshot in force."""
-        ...
-
-    def set_targets(self, sets: bytes) -> None:
-        """Tell where peers were located."""
-        ...
-
-    def fileno(self) -> int:
-        """Return what is readable when questions or events wait."""
-        ...
-
-    def questions(self, limit: int = ...) -> bytes:
-        """Take questions."""
-        ...
-
-    def answer(self, answers: bytes) -> None:
-        """Answer some."""
-        ...
-
-    def events(self, limit: int = ..., *, masked: bool = ..., level: str = ...) -> tuple[bytes, bytes, bytes]:
-        """Take events, and the charging records and log lines of finished calls."""
-        ...
-
-    def statistics(self) -> bytes:
-        """Return all counters."""
-        ...
-
-    def drain(self) -> None:
-        """Take no new work."""
-        ...
-
-    def is_idle(self) -> bool:
-        """Tell whether no transaction is left."""
-        ...
-
-    def stop(self) -> None:
-        """Join the workers."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class CoreModule:
-    """What is used of the module `ibcf._core`; a test puts something else here."""
-
-    open: Callable[[Snapshot, Node], Core]
-    check: Callable[[Snapshot], None]
-    version: str
-    cdr_head: bytes
-
-    @classmethod
-    def compiled(cls) -> CoreModule:
-        """Return the compiled module."""
-        from ibcf import _core  # noqa: PLC0415 - whoever only tests the control plane does without it
-
-        return cls(
-            open=lambda snapshot, node: _core.Core(
-                snapshot.document, lists=snapshot.lists, workers=node.workers, pin_workers=node.pin_workers
-            ),
-            check=check_snapshot,
-            version=_core.__version__,
-            cdr_head=_core.CDR_HEAD,
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -161,6 +87,7 @@ class Service:
     _metrics: Metrics = field(init=False)
     _writer: CdrWriter = field(init=False)
     _next_hops: NextHops = field(init=False)
+    _hooks: HookRunner = field(init=False)
     _admin: AdminServer | None = None
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -168,7 +95,7 @@ class Service:
     _answers: list[Answer] = field(default_factory=list)
     _down: dict[str, set[str]] = field(default_factory=dict)
     """Targets by peer that nothing came back from lately."""
-    _enum_failures: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _enum_pace: Pace = field(init=False)
     _generations: Generations = field(init=False)
     _started: float = 0.0
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -177,6 +104,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """Know of no generation yet."""
+        self._enum_pace = self._pace()
         self._generations = Generations(self.path, self.module.check)
 
     # --- start ---
@@ -193,6 +121,9 @@ class Service:
         self._take(config)
         watch = FileWatch(self.path, config=lambda: self._config, changed=lambda: self.reload("file"))
         self._metrics = Metrics(version=self.version, core_version=self.module.version, node=config.node.name)
+        stalled = self._metrics.hook_threads
+        self._hooks = HookRunner(HookReport(self._pace(), lambda _call: stalled.inc()), self._metrics.observe_hook)
+        self._switch_hooks(first)
         self._raise_descriptor_limit(config)
         self._core = self.module.open(first.snapshot, config.node)
         self._generations.accept(first)
@@ -226,6 +157,13 @@ class Service:
             workers=config.node.workers,
             pid=os.getpid(),
         )
+
+    def _pace(self) -> Pace:
+        return Pace(lambda: self.clock())  # noqa: PLW0108 - a test sets another clock later
+
+    def _switch_hooks(self, generation: Generation) -> None:
+        self._hooks.switch(generation.config, generation.snapshot.hooks)
+        self._metrics.show_hooks([route.id for route in generation.config.routes if route.hook is not None], OUTCOMES)
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
@@ -275,7 +213,7 @@ class Service:
 
     async def _start_admin(self, config: Config) -> None:
         address = config.admin.address
-        control = Control(reload=lambda: self.reload("admin"), rollback=self.rollback, generations=self._generations)
+        control = Control(reload=self._reload_as_asked, rollback=self.rollback, generations=self._generations)
         app = build_app(metrics=self._metrics, health=self.health, status=self.status, control=control)
         admin = AdminServer(app, str(address.address), address.port)
         try:
@@ -290,6 +228,9 @@ class Service:
             )
             return
         self._admin = admin
+
+    async def _reload_as_asked(self, import_again: bool) -> bool:  # noqa: FBT001 - what the endpoint was told
+        return await self.reload("admin", import_again=import_again)
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` shows."""
@@ -334,6 +275,11 @@ class Service:
         if isinstance(question.body, LocateQuestion):
             self._send(Answer(question.id, await self._next_hops.answer(question.body)))
             return
+        if isinstance(question.body, HookQuestion):
+            decided = await self._hooks.answer(question.body, question.deadline_ms)
+            if decided is not None:
+                self._send(Answer(question.id, decided))
+            return
         service = question.body.service
         resolver = self._resolvers.get(service)
         if resolver is None:
@@ -354,15 +300,12 @@ class Service:
 
     def _log_enum_failure(self, question: EnumQuestion, result: EnumResult) -> None:
         """Write at most one line a second for each service: dead servers fail every call."""
-        service, now = question.service, self.clock()
-        last, suppressed = self._enum_failures.get(service, (-1.0, 0))
-        if now - last < 1.0:
-            self._enum_failures[service] = (last, suppressed + 1)
+        suppressed = self._enum_pace.suppressed(question.service)
+        if suppressed is None:
             return
-        self._enum_failures[service] = (now, 0)
         logs.logger().warning(
             logs.ENUM_FAILED,
-            service=service,
+            service=question.service,
             number=question.number,
             enum_class=result.class_,
             detail=result.detail,
@@ -419,9 +362,9 @@ class Service:
 
     # --- reload ---
 
-    async def reload(self, cause: Cause = "signal") -> bool:
+    async def reload(self, cause: Cause = "signal", *, import_again: bool = False) -> bool:
         """Read the configuration again; one with a fault leaves everything as it is. One reload at a time."""
-        return await self._change(cause, lambda: self._generations.read(cause))
+        return await self._change(cause, lambda: self._generations.read(cause, import_again=import_again))
 
     async def rollback(self, number: int | None = None) -> bool:
         """Go back to a generation that was in force before; the file is not read."""
@@ -448,6 +391,7 @@ class Service:
                 return False
             before = self._config
             self._generations.accept(generation)
+            self._switch_hooks(generation)
             await self._switch(before, generation.config)
             self._metrics.note_reload(cause, ok=True)
             logs.logger().info(
@@ -558,6 +502,7 @@ class Service:
         await asyncio.gather(*self._tasks, *self._retiring, return_exceptions=True)
         for resolver in self._resolvers.values():
             await resolver.close()
+        self._hooks.close()
         await self._next_hops.close()
         await self._writer.stop()
         if self._admin is not None:

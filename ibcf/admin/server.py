@@ -33,7 +33,8 @@ _REQUEST_BYTES_MAX = 4_096
 class Control:
     """What may be changed by HTTP."""
 
-    reload: Callable[[], Awaitable[bool]]
+    reload: Callable[[bool], Awaitable[bool]]
+    """With `True` the modules of hooks are imported anew."""
     rollback: Callable[[int | None], Awaitable[bool]]
     generations: Generations
 
@@ -57,8 +58,10 @@ def build_app(
         return web.Response(body=msgspec.json.encode(status()), content_type="application/json")
 
     async def reload(request: web.Request) -> web.Response:
-        await _asked(request)
-        return _changed(control, is_done=await control.reload())
+        import_again = (await _asked(request)).get("hooks", False)
+        if not isinstance(import_again, bool):
+            raise web.HTTPBadRequest(text="hooks is true or false\n")
+        return _changed(control, is_done=await control.reload(import_again))
 
     async def rollback(request: web.Request) -> web.Response:
         number = (await _asked(request)).get("generation")

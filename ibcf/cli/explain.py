@@ -18,10 +18,12 @@ from rich.text import Text
 from ibcf.cli.terminal import console, print_json, visible
 from ibcf.config import read
 from ibcf.config.fault import unknown
+from ibcf.hooks.runner import HookRunner
+from ibcf.observe.hooks import HookReport
 from ibcf.observe.logs import configure
 from ibcf.policy.cases import parse_moment
 from ibcf.policy.compile import checked_snapshot, open_engine
-from ibcf.policy.explain import Arrival, Engine, Explanation, find_peer, target_at
+from ibcf.policy.explain import Arrival, Explanation, find_peer, target_at
 from ibcf.policy.explain import explain as explain_message
 from ibcf.policy.locations import Locations
 from ibcf.policy.replay import sender_at
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from ibcf.config import Config
     from ibcf.config.peers import Peer
+    from ibcf.policy.compile import Snapshot
     from ibcf.policy.traffic import Captured
 
 MESSAGE_BYTES_MAX = 65_535
@@ -61,7 +64,7 @@ def explain(
 ) -> None:
     """Tell, stage by stage, what the border would do with a message, and show what would leave.
 
-    Asks the DNS servers of the configuration; sends no SIP.
+    Asks the DNS servers and the hooks of the configuration; sends no SIP.
     """
     configure(level="warning", numbers="full", json=False, stream=sys.stderr)
     loaded = read(config)
@@ -74,8 +77,7 @@ def explain(
         arrival = Arrival(peer, captured.data, now_ms)
     else:
         arrival = Arrival(peer, _message(message, number, method, peer, loaded.config), _moment_ms(at))
-    engine = open_engine(checked_snapshot(loaded), trace=True)
-    told = asyncio.run(_explain(engine, arrival, loaded.config))
+    told = asyncio.run(_explain(checked_snapshot(loaded), arrival, loaded.config))
     if json:
         print_json(_as_json(told, loaded.config))
     else:
@@ -135,12 +137,15 @@ def _moment_ms(at: str | None) -> int:
         raise typer.BadParameter(str(error), param_hint="--at") from error
 
 
-async def _explain(engine: Engine, arrival: Arrival, config: Config) -> Explanation:
+async def _explain(snapshot: Snapshot, arrival: Arrival, config: Config) -> Explanation:
     resolvers = open_resolvers(config)
     locations = Locations(config)
+    hooks = HookRunner(HookReport())
+    hooks.switch(config, snapshot.hooks)
     try:
-        return await explain_message(engine, arrival, resolvers, locations)
+        return await explain_message(open_engine(snapshot, trace=True), arrival, resolvers, locations, hooks)
     finally:
+        hooks.close()
         await locations.close()
         for resolver in resolvers.values():
             await resolver.close()

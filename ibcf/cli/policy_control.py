@@ -18,12 +18,17 @@ Address = Annotated[str, typer.Option("--admin", help="Where the border's admin 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def reload(*, admin: Address = ADMIN, json: Json = False) -> None:
+def reload(
+    *,
+    hooks: Annotated[bool, typer.Option("--hooks", help="Import the modules of hooks anew.")] = False,
+    admin: Address = ADMIN,
+    json: Json = False,
+) -> None:
     """Tell a border that runs to read its configuration again: checked, its cases tried, in force between two messages.
 
     Exit status: 0 in force, 1 refused (the old one stays), and why.
     """
-    _told(client.post(admin, "/policy/reload"), json=json)
+    _told(client.post(admin, "/policy/reload", hooks=hooks), json=json)
 
 
 def rollback(

@@ -94,6 +94,8 @@ def _print(found: Comparison) -> None:
         out.print(Text(f"  {count} not looked at: {cause}", style="dim"))
     if found.not_asked:
         out.print(f"  {counted(found.not_asked, 'look-up')} failed: ENUM servers are asked with --ask-enum only")
+    if found.hooks_not_asked:
+        out.print(f"  {counted(found.hooks_not_asked, 'hook')} not run: their fallbacks followed")
 
 
 def _title(key: Key) -> str:
@@ -114,6 +116,7 @@ def _as_json(found: Comparison) -> dict[str, object]:
         "different": found.different,
         "skipped": found.skipped,
         "look_ups_not_asked": found.not_asked,
+        "hooks_not_run": found.hooks_not_asked,
         "groups": [
             {
                 "count": group.count,

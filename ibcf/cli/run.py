@@ -11,8 +11,9 @@ import typer
 
 from ibcf.cli.terminal import EXIT_USAGE, print_error
 from ibcf.config.values import parse_duration
+from ibcf.core_module import CoreModule
 from ibcf.errors import ListenError, SnapshotRefusedError
-from ibcf.service import CoreModule, Service
+from ibcf.service import Service
 
 EXIT_LISTEN = 3
 NICENESS = 5

@@ -82,9 +82,10 @@ def check_references(tree: Tree, *, reasons: Collection[str] | None) -> Iterator
     yield from _repeated_addresses(tree)
     yield from _wrong_listeners(tree)
     if reasons is not None:
-        for path, value in tree.find("routes", "*", "reject", "reason"):
-            if isinstance(value, str) and value not in reasons:
-                yield tree.fault(path, unknown("reason", value, reasons))
+        for place in (("reject", "reason"), ("hook", "reject", "reason")):
+            for path, value in tree.find("routes", "*", *place):
+                if isinstance(value, str) and value not in reasons:
+                    yield tree.fault(path, unknown("reason", value, reasons))
 
 
 def _parents(tree: Tree, pattern: tuple[str, ...]) -> Iterator[tuple[Path, object]]:

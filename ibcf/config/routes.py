@@ -1,4 +1,4 @@
-"""Section `routes`: where a request goes. The first rule that matches decides; `enum` and `tag` go on."""
+"""Section `routes`: where a request goes. The first rule that matches decides; `enum`, `tag` and `hook` go on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import Duration, Id, OneOrMany, Text, Unique, Within, written
+from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, Within, written
 
-GO_ON = ("enum", "tag")
-"""Actions behind which the next rule follows."""
+GO_ON = ("enum", "tag", "hook")
+"""Actions behind which the next rule follows, or may."""
 DECIDE = ("to", "reject", "drop")
 """Actions that end the walk of the rules."""
 
 Status = Annotated[int, Field(ge=300, le=699)]
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_CALL = rf"{_NAME}(?:\.{_NAME})*:{_NAME}"
 
 
 class Reject(Section):
@@ -51,6 +54,28 @@ class RoutePeer(Section):
     """Share among those of equal priority (RFC 2782)."""
 
 
+class Hook(Section):
+    """A function of the operator's that decides: see docs/hooks.md."""
+
+    call: Annotated[str, Grammar(_CALL, "a module and a function: hooks.roaming:check", 200)]
+    """The async function; its module is a file below the folder of this one, or installed."""
+    deadline: Annotated[Duration, Within(timedelta(milliseconds=1), timedelta(seconds=10))]
+    """How long it may take."""
+    fallback: Literal["continue", "reject"]
+    """What follows without a usable answer in time: the next rule, or a refusal."""
+    reject: Reject | None = None
+    """With `fallback: reject`, how it is refused; `decide.hook_failed` unless set."""
+    tags: Annotated[tuple[Id, ...], Unique, OneOrMany] = ()
+    """Tags that it may give."""
+
+    @model_validator(mode="after")
+    def check_reject(self) -> Self:
+        """Refuse a refusal that never follows."""
+        if self.reject is not None and self.fallback != "reject":
+            raise ValueError("reject belongs to `fallback: reject`")
+        return self
+
+
 class Route(Section):
     """One rule of routing."""
 
@@ -64,6 +89,8 @@ class Route(Section):
     """Looks the number up in this service; the Request-URI becomes the first candidate; the next rule follows."""
     tag: Id | None = None
     """A name for its record, the log and `ibcf_calls_tagged_total`; the next rule follows."""
+    hook: Hook | None = None
+    """Asks a function of the operator's; the next rule follows, unless that says otherwise."""
     to: Annotated[tuple[RoutePeer, ...], Field(min_length=1)] | None = None
     """Sends it to one of these peers."""
     reject: Reject | None = None
@@ -88,7 +115,7 @@ class Route(Section):
 
     @property
     def goes_on(self) -> bool:
-        """Tell whether the next rule follows whatever this one does."""
+        """Tell whether the next rule follows, or may."""
         return self.action in GO_ON
 
     @model_validator(mode="after")

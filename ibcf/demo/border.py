@@ -18,12 +18,15 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from ibcf.config import read
+from ibcf.core_module import CoreModule
+from ibcf.hooks.runner import HookRunner
+from ibcf.observe.hooks import HookReport
 from ibcf.observe.logs import BORDER_READY
 from ibcf.policy.compile import checked_snapshot, open_engine
 from ibcf.policy.explain import Arrival, explain, find_peer
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
-from ibcf.service import CoreModule, Service
+from ibcf.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -147,11 +150,14 @@ class RunningBorder:
             raise ValueError(f"the policy of the demonstration needs a peer {CALLER}")
         resolvers = open_resolvers(loaded.config)
         locations = Locations(loaded.config)
-        engine = open_engine(checked_snapshot(loaded), trace=True)
+        snapshot = checked_snapshot(loaded)
+        hooks = HookRunner(HookReport())
+        hooks.switch(loaded.config, snapshot.hooks)
         try:
             arrival = Arrival(peer, message, round(time.time() * 1000))
-            return await explain(engine, arrival, resolvers, locations)
+            return await explain(open_engine(snapshot, trace=True), arrival, resolvers, locations, hooks)
         finally:
+            hooks.close()
             await locations.close()
             for resolver in resolvers.values():
                 await resolver.close()

@@ -20,7 +20,7 @@ from ibcf.config.tls import read_pem
 from ibcf.observe.logs import SafeStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from prometheus_client import Metric
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+_HOOK_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DNS_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 # `_created` gauges double the series, and nobody graphs them
@@ -121,6 +122,24 @@ class Metrics:
             ["service", "class"],
             registry=registry,
         )
+        self.hook_calls = Counter(
+            "ibcf_hook_calls",
+            "Requests that a hook was asked about, by rule and outcome; after all but verdicts its fallback follows.",
+            ["rule", "outcome"],
+            registry=registry,
+        )
+        self.hook_seconds = Histogram(
+            "ibcf_hook_seconds",
+            "From asking a hook to its answer, or to its deadline.",
+            ["rule"],
+            buckets=_HOOK_BUCKETS,
+            registry=registry,
+        )
+        self.hook_threads = Counter(
+            "ibcf_hook_threads_replaced",
+            "Threads of hooks that were left to themselves since something blocked them.",
+            registry=registry,
+        )
         self.locations = Counter(
             "ibcf_locations",
             "Locations of next hops (RFC 3263), by outcome; stale: an old answer served since DNS failed.",
@@ -165,6 +184,7 @@ class Metrics:
         self.unreadable = Counter(
             "ibcf_events_unreadable", "Events of the core that could not be read.", registry=registry
         )
+        self._hook_rules: set[str] = set()
         registry.register(LogCollector())
         for result in ("found", "not_found", "failed", "stale"):
             self.locations.labels(result)
@@ -196,6 +216,23 @@ class Metrics:
         """Count one query."""
         self.dns_lookups.labels(kind, result).inc()
         self.dns_seconds.labels(kind).observe(seconds)
+
+    def observe_hook(self, rule: str, outcome: str, seconds: float) -> None:
+        """Count what came of asking a hook."""
+        self.hook_calls.labels(rule, outcome).inc()
+        self.hook_seconds.labels(rule).observe(seconds)
+
+    def show_hooks(self, rules: Collection[str], outcomes: Collection[str]) -> None:
+        """Show the hooks of *rules*, from their first request on, and none that is gone."""
+        for rule in self._hook_rules.difference(rules):
+            self.hook_seconds.remove(rule)
+            for outcome in outcomes:
+                self.hook_calls.remove(rule, outcome)
+        for rule in rules:
+            self.hook_seconds.labels(rule)
+            for outcome in outcomes:
+                self.hook_calls.labels(rule, outcome)
+        self._hook_rules = set(rules)
 
     def forget_peer_targets(self, peer: str) -> None:
         """Show a peer no more that went, or is not given as a domain any more."""

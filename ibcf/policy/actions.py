@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ibcf.config.routes import Reject
 from ibcf.config.values import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ibcf.config.routes import Reject, Route
+    from ibcf.config.routes import Hook, Route
+
+HOOK_FAILED: Final = Reject(reason="decide.hook_failed")
 
 
 def action(route: Route) -> dict[str, Any]:
@@ -38,8 +41,22 @@ def _to(route: Route) -> dict[str, Any]:
 
 
 def _reject(route: Route) -> dict[str, Any]:
-    reject = cast("Reject", route.reject)
-    refusal = {"kind": "reject", "reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
+    return {"kind": "reject", **_refusal(cast("Reject", route.reject))}
+
+
+def _hook(route: Route) -> dict[str, Any]:
+    hook = cast("Hook", route.hook)
+    return {
+        "kind": "hook",
+        "call": hook.call,
+        "deadline_ms": milliseconds(hook.deadline),
+        "tags": hook.tags,
+        "fallback": None if hook.fallback == "continue" else _refusal(hook.reject or HOOK_FAILED),
+    }
+
+
+def _refusal(reject: Reject) -> dict[str, Any]:
+    refusal: dict[str, Any] = {"reason": reject.reason, "status": reject.status, "phrase": reject.phrase}
     if reject.retry_after is not None:
         refusal["retry_after_s"] = milliseconds(reject.retry_after) // 1000
     return refusal
@@ -52,6 +69,7 @@ def _drop(_route: Route) -> dict[str, Any]:
 _ACTIONS: Final[dict[str, Callable[[Route], dict[str, Any]]]] = {
     "enum": _enum,
     "tag": _tag,
+    "hook": _hook,
     "to": _to,
     "reject": _reject,
     "drop": _drop,

@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ibcf.boundary import EnumAnswer
+from ibcf.boundary import (
+    EnumAnswer,
+    HookAdd,
+    HookChanges,
+    HookContinue,
+    HookFailed,
+    HookReject,
+    HookRemove,
+    HookRoute,
+    HookSet,
+)
 from ibcf.config.fault import unknown
 from ibcf.config.problems import faults_of
+from ibcf.config.routes import Reject  # noqa: TC001 - pydantic looks it up
 from ibcf.config.section import Section, at_most_one, exactly_one, one_of_schema
 from ibcf.config.tree import parse_file
 from ibcf.config.values import FilePath, Grammar, Id, Method, OneOrMany, Parsed, Text, Token, shown
@@ -23,10 +34,11 @@ from ibcf.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from pathlib import Path
+    from pathlib import Path as FileSystemPath
 
+    from ibcf.boundary import HookVerdict
     from ibcf.config import Config, Fault
-    from ibcf.config.tree import Tree
+    from ibcf.config.tree import Path, Tree
 
 SUFFIX = "_test.yaml"
 
@@ -75,6 +87,61 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 Answers = dict[Number, Annotated[EnumAnswer, Parsed(parse_enum_answer, {"type": ["string", "array"]})]]
 
 
+class GivenVerdict(Section):
+    """What a hook answers: `continue`, `failed`, or what it wants otherwise."""
+
+    reject: Reject | None = None
+    """It refuses."""
+    route: Id | None = None
+    """It sends the request to this peer."""
+    set: dict[Token, Text] = Field(default_factory=dict)
+    """Headers that it sets."""
+    add: dict[Token, Text] = Field(default_factory=dict)
+    """Headers that it adds."""
+    remove: Annotated[tuple[Token, ...], OneOrMany] = ()
+    """Headers that it removes."""
+    request_uri: Uri | None = None
+    """The Request-URI that it gives."""
+    tag: Id | None = None
+    """The tag that it gives."""
+    failed: Literal[True] | None = None
+    """It gives no usable answer."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def take_word(cls, value: object) -> object:
+        """Let a word stand for a verdict without more."""
+        words: dict[object, dict[str, object]] = {"continue": {}, "failed": {"failed": True}}
+        if isinstance(value, str) and value not in words:
+            raise ValueError(f"must be continue, failed or a mapping (got {shown(value)})")
+        return words[value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Refuse two verdicts."""
+        at_most_one(self, "reject", "route", "failed")
+        return self
+
+    def as_answered(self) -> HookVerdict:
+        """Return it as it crosses to the core."""
+        if self.failed:
+            return HookFailed()
+        if self.reject is not None:
+            refused = self.reject
+            seconds = None if refused.retry_after is None else int(refused.retry_after.total_seconds())
+            return HookReject(refused.reason, refused.status, refused.phrase, seconds)
+        edits: tuple[HookAdd | HookRemove | HookSet, ...] = (
+            *(HookRemove(name) for name in self.remove),
+            *(HookSet(name, value) for name, value in self.set.items()),
+            *(HookAdd(name, value) for name, value in self.add.items()),
+        )
+        changes = HookChanges(edits, self.request_uri, self.tag)
+        return HookContinue(changes) if self.route is None else HookRoute(self.route, changes)
+
+
+Verdicts = dict[Id, GivenVerdict]
+
+
 class GivenAnswer(Section):
     """A response of the far side."""
 
@@ -111,6 +178,8 @@ class Given(Section):
     """When it comes; now, unless set."""
     enum: Answers = Field(default_factory=dict)
     """What ENUM answers in this case, before what it answers in all."""
+    hooks: Verdicts = Field(default_factory=dict)
+    """What hooks answer in this case, by their rules, before what they answer in all."""
     answer: GivenAnswer | None = None
     """What the far side answers to the request."""
 
@@ -224,11 +293,13 @@ class PolicyTests(Section):
     """The configuration that is tested, relative to this file."""
     enum: Answers = Field(default_factory=dict)
     """What ENUM answers; a service with a zone file is asked where nothing stands here, a server never."""
+    hooks: Verdicts = Field(default_factory=dict)
+    """What hooks answer, by their rules; one of which nothing stands here runs."""
     cases: Annotated[tuple[Case, ...], Field(min_length=1)]
     """The cases. A file without any fails."""
 
 
-def tests_beside(policy: Path) -> Path:
+def tests_beside(policy: FileSystemPath) -> FileSystemPath:
     """Return where the cases of *policy* stand.
 
     >>> from pathlib import Path
@@ -246,7 +317,7 @@ class LoadedTests:
     tree: Tree
 
 
-def read_tests(path: Path) -> LoadedTests:
+def read_tests(path: FileSystemPath) -> LoadedTests:
     """Read and check a file of tests; what it says about its policy is checked by `check_names`.
 
     Raises:
@@ -287,7 +358,18 @@ def check_names(loaded: LoadedTests, config: Config, reasons: Collection[str]) -
         for path, value in tree.find("cases", "*", *pattern)
         if isinstance(value, str) and value not in names
     ]
-    return sorted([*faults, *_repeated(loaded)])
+    return sorted([*faults, *_unknown_hooks(loaded, config), *_repeated(loaded)])
+
+
+def _unknown_hooks(loaded: LoadedTests, config: Config) -> Iterator[Fault]:
+    known = [route.id for route in config.routes if route.hook is not None]
+    tests = loaded.tests
+    places: list[tuple[Path, Verdicts]] = [(("hooks",), tests.hooks)]
+    places += [(("cases", at, "given", "hooks"), case.given.hooks) for at, case in enumerate(tests.cases)]
+    for path, verdicts in places:
+        for rule in verdicts:
+            if rule not in known:
+                yield loaded.tree.fault((*path, rule), unknown("rule with a hook", rule, known), at_key=True)
 
 
 def _repeated(loaded: LoadedTests) -> Iterator[Fault]:

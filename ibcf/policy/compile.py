@@ -14,6 +14,7 @@ import msgspec
 from ibcf.config.tls import read_pem
 from ibcf.config.values import milliseconds
 from ibcf.errors import ConfigError, SnapshotRefusedError
+from ibcf.hooks.modules import HookModules
 from ibcf.policy.actions import action
 from ibcf.policy.conditions import condition
 from ibcf.policy.lists import NumberLists
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ibcf.config.tls import PeerTls, TlsIdentity
     from ibcf.config.tree import Path, Tree
     from ibcf.config.values import Size
+    from ibcf.hooks.modules import HookFunction
 
 VERSION = 1
 MESSAGE_BYTES_MAX = 65_535  # `64KiB` means "no smaller than a datagram"; the last byte of it cannot exist
@@ -56,6 +58,8 @@ class Snapshot:
     document: bytes
     lists: Mapping[str, NumberList] = field(default_factory=dict)
     """The lists that the document names, by their ids."""
+    hooks: Mapping[str, HookFunction] = field(default_factory=dict)
+    """What its rules call, by what they write. Stays in Python."""
 
 
 def checked_snapshot(
@@ -64,15 +68,20 @@ def checked_snapshot(
     generation: int = 1,
     check: Callable[[Snapshot], None] | None = None,
     lists: NumberLists | None = None,
+    hooks: HookModules | None = None,
+    import_again: bool = False,
 ) -> Snapshot:
-    """Return the snapshot of *loaded* after the core has looked at it too; *lists* knows the files read before.
+    """Return the snapshot of *loaded* after the core has looked at it too.
+
+    *lists* knows the files read before, *hooks* the modules imported before; *import_again* executes these anew.
 
     Raises:
-        ConfigError: the core refuses what the models let pass (an expression that its engine cannot compile), or a list
-            has lines that are wrong.
+        ConfigError: the core refuses what the models let pass (an expression that its engine cannot compile), a list
+            has lines that are wrong, or what a rule calls cannot be called.
     """
     document = compile_snapshot(loaded.config, generation=generation)
-    snapshot = Snapshot(document, (lists or NumberLists()).load(loaded))
+    functions = (hooks or HookModules()).load(loaded, again=import_again)
+    snapshot = Snapshot(document, (lists or NumberLists()).load(loaded), functions)
     try:
         (check or check_snapshot)(snapshot)
     except SnapshotRefusedError as refusal:

@@ -14,6 +14,9 @@ import msgspec
 from ibcf.boundary import (
     Answer,
     EnumAnswer,
+    HookAnswer,
+    HookFailed,
+    HookQuestion,
     LocateAnswer,
     LocateQuestion,
     MessageRefused,
@@ -25,6 +28,7 @@ from ibcf.boundary import (
     encode_target_sets,
 )
 from ibcf.errors import PolicyError
+from ibcf.message import key_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,30 +38,10 @@ if TYPE_CHECKING:
     from ibcf.config.peers import Peer
     from ibcf.numbering.enum_lookup import EnumResult
 
-ROUNDS_MAX = 16  # look-ups that one message may lead to; a policy has as many `enum` rules at most
+ROUNDS_MAX = 64  # questions that one message may lead to: look-ups and hooks
 
 ALIKE_MIN = 0.75  # two values of one header that have this much in common are one value that was changed
 COMPARED_MAX = 500
-
-_COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-}
 
 
 class Outputs(Protocol):
@@ -114,6 +98,14 @@ class Locations(Protocol):
 
     async def answer(self, question: LocateQuestion) -> LocateAnswer:
         """Return the servers of a host."""
+        ...
+
+
+class Hooks(Protocol):
+    """Asks the hooks of the policy: see `ibcf.hooks.runner.HookRunner`."""
+
+    async def answer(self, question: HookQuestion, deadline_ms: int) -> HookAnswer | None:
+        """Return what the hook decides; nothing when its deadline passed."""
         ...
 
 
@@ -263,9 +255,9 @@ def target_at(config: Config, located: Sequence[TargetSet], destination: str) ->
 
 
 async def explain(
-    engine: Engine, arrival: Arrival, resolvers: Mapping[str, Resolver], locations: Locations
+    engine: Engine, arrival: Arrival, resolvers: Mapping[str, Resolver], locations: Locations, hooks: Hooks
 ) -> Explanation:
-    """Return what *engine* does with *arrival*, its questions answered by *resolvers* and *locations*.
+    """Return what *engine* does with *arrival*, its questions answered by *resolvers*, *locations* and *hooks*.
 
     Raises:
         PolicyError: the engine goes on asking.
@@ -283,10 +275,10 @@ async def explain(
             if arrival.reply is not None and (request := told.forwarded):
                 _come_back(engine, request, arrival.reply(request), told, now_ms)
             return told
-        answers = [await _answer(question, told, resolvers, locations) for question in questions]
+        answers = [await _answer(question, told, resolvers, locations, hooks) for question in questions]
         now_ms += 1
         outputs = engine.answer(encode_answers(answers), now_ms=now_ms)
-    raise PolicyError(f"the message led to more than {ROUNDS_MAX} look-ups: see the enum rules of the policy")
+    raise PolicyError(f"the message led to more than {ROUNDS_MAX} questions: see the enum and hook rules of the policy")
 
 
 def _take(outputs: Outputs, told: Explanation) -> list[Sent]:
@@ -305,9 +297,15 @@ def _come_back(engine: Engine, request: Sent, reply: Reply, told: Explanation, n
 
 
 async def _answer(
-    question: Question, told: Explanation, resolvers: Mapping[str, Resolver], locations: Locations
+    question: Question,
+    told: Explanation,
+    resolvers: Mapping[str, Resolver],
+    locations: Locations,
+    hooks: Hooks,
 ) -> Answer:
     body = question.body
+    if isinstance(body, HookQuestion):
+        return Answer(question.id, await hooks.answer(body, question.deadline_ms) or HookAnswer(HookFailed()))
     if isinstance(body, LocateQuestion):
         located = await locations.answer(body)
         told.located.append(TargetSet(body.peer, located.targets))
@@ -333,8 +331,8 @@ def compare(before: bytes, after: bytes) -> list[Change]:
     Compact forms are the same header; values of one name are compared in order, so that a new Via on top is one
     addition and not a change of all the others.
     """
-    old_line, old_headers, old_body = _parts(before)
-    new_line, new_headers, new_body = _parts(after)
+    old_line, old_headers, old_body = split(before)
+    new_line, new_headers, new_body = split(after)
     changes = [] if old_line == new_line else [Change("changed", "", old_line, new_line)]
     for name in dict.fromkeys([*new_headers, *old_headers]):
         changes += _values(old_headers.get(name, []), new_headers.get(name, []))
@@ -345,8 +343,7 @@ def compare(before: bytes, after: bytes) -> list[Change]:
 
 def header_values(message: bytes, name: str) -> tuple[str, ...]:
     """Return the values of the headers of that name, a line each; compact forms are the same header."""
-    key = name.lower()
-    return tuple(value for _, value in _parts(message)[1].get(_COMPACT.get(key, key), ()))
+    return tuple(value for _, value in split(message)[1].get(key_of(name), ()))
 
 
 def _values(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Change]:
@@ -372,19 +369,3 @@ def _values(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Chan
 
 def _likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, one[:COMPARED_MAX], other[:COMPARED_MAX], autojunk=False).ratio()
-
-
-def _parts(message: bytes) -> tuple[str, dict[str, list[tuple[str, str]]], bytes]:
-    head, _, body = message.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    lines: list[str] = []
-    for line in head.decode("utf-8", "backslashreplace").split("\r\n"):
-        if line[:1] in {" ", "\t"} and len(lines) > 1:
-            lines[-1] += f" {line.strip()}"  # a folded header goes on here
-        else:
-            lines.append(line)
-    headers: dict[str, list[tuple[str, str]]] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        key = name.strip().lower()
-        headers.setdefault(_COMPACT.get(key, key), []).append((name.strip(), value.strip()))
-    return lines[0], headers, body

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ibcf.config import read
 from ibcf.config.references import known_reasons
 from ibcf.errors import ConfigError, PolicyError
+from ibcf.hooks.modules import HookModules
 from ibcf.policy.cases import check_names, read_tests, tests_beside
 from ibcf.policy.compile import Snapshot, checked_snapshot, compile_snapshot
 from ibcf.policy.lint import lint
@@ -73,6 +74,7 @@ class Generations:
     """Of the last try, when that one failed."""
     _kept: deque[Generation] = field(default_factory=deque)
     _lists: NumberLists = field(default_factory=NumberLists)
+    _hooks: HookModules = field(default_factory=HookModules)
 
     @property
     def current(self) -> Generation:
@@ -84,8 +86,10 @@ class Generations:
         """Return the number of the one in force; 0 before the first."""
         return self.current.number if self._kept else 0
 
-    def read(self, cause: Cause) -> Generation:
+    def read(self, cause: Cause, *, import_again: bool = False) -> Generation:
         """Read the file and make a generation of it; its cases are tried, but for those of the first.
+
+        The modules of hooks are those imported before, unless *import_again*.
 
         Raises:
             ConfigError: it has faults, or a case fails.
@@ -93,7 +97,14 @@ class Generations:
         """
         loaded = read(self.path)
         number = self.number + 1
-        snapshot = checked_snapshot(loaded, generation=number, check=self.check, lists=self._lists)
+        snapshot = checked_snapshot(
+            loaded,
+            generation=number,
+            check=self.check,
+            lists=self._lists,
+            hooks=self._hooks,
+            import_again=import_again,
+        )
         cases = None
         if cause != "start" and loaded.config.reload.run_tests:
             cases = _try_cases(self.path, loaded, snapshot)
@@ -112,7 +123,7 @@ class Generations:
             raise PolicyError(f"generation {number or 'before this one'} is not kept (kept: {known})")
         old = before[-1]
         following = self.number + 1
-        snapshot = Snapshot(compile_snapshot(old.config, generation=following), old.snapshot.lists)
+        snapshot = Snapshot(compile_snapshot(old.config, generation=following), old.snapshot.lists, old.snapshot.hooks)
         self.check(snapshot)
         origin = old.origin or old.number
         return Generation(following, old.loaded, snapshot, "rollback", self.clock(), old.cases, old.warnings, origin)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, int]]:
     """Yield the position of each rule that is never reached, with that of the first rule that stands in its way."""
-    lookups = list(accumulate((route.enum is not None for route in routes), initial=0))
+    lookups = list(accumulate((route.enum is not None or route.hook is not None for route in routes), initial=0))
     earlier = _Earlier()
     for at, route in enumerate(routes):
         found = [
@@ -105,7 +105,7 @@ def _reads_target(match: Match) -> bool:
 
 
 TARGET = ("domain", "scheme", "user", "iotl", "emergency", "enum", "number_prefix")
-"""Matchers whose value is another one behind a look-up; of the number, whether there is one."""
+"""Matchers whose value is another one behind a look-up or a hook; of the number, whether there is one."""
 
 
 def _same(wide: object, narrow: object) -> bool:

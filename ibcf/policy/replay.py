@@ -15,7 +15,7 @@ from ibcf.policy.compile import checked_snapshot, open_engine
 from ibcf.policy.coverage import matched_rules
 from ibcf.policy.explain import Arrival, Explanation, compare, explain, header_values, target_at
 from ibcf.policy.resolvers import open_resolvers
-from ibcf.policy.stand_ins import MadeUpPlaces, SilentEnum, open_zones
+from ibcf.policy.stand_ins import MadeUpPlaces, SilentEnum, SilentHooks, open_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,8 @@ class Comparison:
     """Requests that are decided otherwise."""
     not_asked: int = 0
     """Questions to ENUM servers, which count as failed look-ups."""
+    hooks_not_asked: int = 0
+    """Questions to hooks, whose fallbacks follow."""
 
     @property
     def different(self) -> int:
@@ -95,6 +97,7 @@ class Policy:
         self.config: Config = loaded.config
         self._snapshot: Snapshot = checked_snapshot(loaded)
         self.silent = SilentEnum()
+        self.hooks = SilentHooks()
         self._opened = open_resolvers(self.config) if ask else open_zones(self.config)
         self._resolvers: Mapping[str, Resolver] = {
             service.id: self._opened.get(service.id, self.silent) for service in self.config.enum
@@ -104,7 +107,7 @@ class Policy:
         """Return what the policy does with a request from *peer*."""
         engine = open_engine(self._snapshot, trace=True)
         arrival = Arrival(peer, captured.data, captured.unix_ms)
-        told = await explain(engine, arrival, self._resolvers, MadeUpPlaces(self.config))
+        told = await explain(engine, arrival, self._resolvers, MadeUpPlaces(self.config), self.hooks)
         rules = list(matched_rules(told))
         sent = b"" if told.forwarded is None else told.forwarded.data
         return Decision(rules[-1] if rules else "-", _way(told, self.config), sent)
@@ -138,6 +141,7 @@ class Replay:
         ]
         self.found.decided += 1
         self.found.not_asked = self.old.silent.asked + self.new.silent.asked
+        self.found.hooks_not_asked = self.old.hooks.asked + self.new.hooks.asked
         changes = _changes(before, after)
         if before.way == after.way and not changes:
             return

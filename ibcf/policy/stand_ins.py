@@ -1,11 +1,11 @@
-"""What stands in for DNS where nobody may be asked: policy tests, replays of traffic."""
+"""What stands in for DNS and hooks where nobody may be asked: policy tests, replays of traffic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ibcf.boundary import LocateAnswer, LocatedTarget, TargetSet
+from ibcf.boundary import HookAnswer, HookFailed, LocateAnswer, LocatedTarget, TargetSet
 from ibcf.dns.records import Class
 from ibcf.errors import PolicyError
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
@@ -15,9 +15,10 @@ from ibcf.policy.resolvers import enum_settings, peer_domains, peer_preferences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ibcf.boundary import EnumAnswer, LocateQuestion
+    from ibcf.boundary import EnumAnswer, HookQuestion, HookVerdict, LocateQuestion
     from ibcf.config import Config
     from ibcf.config.listeners import Transport
+    from ibcf.hooks.runner import HookRunner
 
 PLACE = "192.0.2.{}:5060"
 """Where a peer is that DNS would have to find (RFC 5737)."""
@@ -54,6 +55,32 @@ class SilentEnum:
         """Fail."""
         self.asked += 1
         return EnumResult("failed", Class.TIMEOUT, detail=f"{number}: not asked")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenVerdicts:
+    """Hooks that answer what they were told, else for real."""
+
+    verdicts: Mapping[str, HookVerdict]
+    """By the ids of their rules."""
+    real: HookRunner
+
+    async def answer(self, question: HookQuestion, deadline_ms: int) -> HookAnswer | None:
+        """Return the answer of a rule's hook."""
+        given = self.verdicts.get(question.rule)
+        return await self.real.answer(question, deadline_ms) if given is None else HookAnswer(given)
+
+
+@dataclass(slots=True)
+class SilentHooks:
+    """Hooks as when they fail; counts who asks."""
+
+    asked: int = 0
+
+    async def answer(self, question: HookQuestion, deadline_ms: int) -> HookAnswer:  # noqa: ARG002 - as others do
+        """Fail."""
+        self.asked += 1
+        return HookAnswer(HookFailed())
 
 
 @dataclass(frozen=True, slots=True)

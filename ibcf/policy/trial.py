@@ -1,7 +1,8 @@
 """Tries the cases of a policy on the very engine, and holds what it does against what is expected.
 
-Asks nobody: ENUM answers what the file of tests says, or a zone file; a peer that is given as a domain is at a made-up
-address. Each case has a border of its own, so none depends on another.
+Asks no server: ENUM answers what the file of tests says, or a zone file; a peer that is given as a domain is at a
+made-up address. A hook runs, unless the file says what it answers. Each case has a border of its own, so none depends
+on another.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ibcf.errors import PolicyError
+from ibcf.hooks.runner import HookRunner
+from ibcf.observe.hooks import HookReport
 from ibcf.policy.compile import open_engine
 from ibcf.policy.expectation import Difference, differences
 from ibcf.policy.explain import Arrival, Explanation, Reply, explain, find_peer, target_at
 from ibcf.policy.specimen import request_to, response_to, with_headers, with_line_ends
-from ibcf.policy.stand_ins import GivenAnswers, MadeUpPlaces, open_zones
+from ibcf.policy.stand_ins import GivenAnswers, GivenVerdicts, MadeUpPlaces, open_zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,17 +61,20 @@ class Bench:
     async def outcomes(self) -> list[Outcome]:
         """Try every case, in the order of the file."""
         zones = open_zones(self.loaded.config)
+        hooks = HookRunner(HookReport())
+        hooks.switch(self.loaded.config, self.snapshot.hooks)
         try:
-            return [await self._try(at, case, zones) for at, case in enumerate(self.tests.tests.cases)]
+            return [await self._try(at, case, zones, hooks) for at, case in enumerate(self.tests.tests.cases)]
         finally:
+            hooks.close()
             for zone in zones.values():
                 await zone.close()
 
-    async def _try(self, at: int, case: Case, zones: Mapping[str, EnumResolver]) -> Outcome:
+    async def _try(self, at: int, case: Case, zones: Mapping[str, EnumResolver], hooks: HookRunner) -> Outcome:
         start = time.perf_counter()
         told, found = None, list[Difference]()
         try:
-            told = await self._explain(case.given, zones)
+            told = await self._explain(case.given, zones, hooks)
             found = list(differences(case.expect, told, self.loaded.config))
         except PolicyError as error:
             found = [Difference((), str(error))]
@@ -78,7 +84,7 @@ class Bench:
         failures = tuple(tree.fault((*place, *one.key), one.problem) for one in found)
         return Outcome(case, told, failures, seconds)
 
-    async def _explain(self, given: Given, zones: Mapping[str, EnumResolver]) -> Explanation:
+    async def _explain(self, given: Given, zones: Mapping[str, EnumResolver], hooks: HookRunner) -> Explanation:
         config = self.loaded.config
         peer = find_peer(config, given.from_)
         assert peer is not None  # noqa: S101 - the names were checked
@@ -92,7 +98,9 @@ class Bench:
             listener=given.listener,
             reply=None if given.answer is None else functools.partial(_come_back, given.answer, config),
         )
-        return await explain(engine, arrival, resolvers, MadeUpPlaces(config))
+        verdicts = {**self.tests.tests.hooks, **given.hooks}
+        stand_ins = {rule: verdict.as_answered() for rule, verdict in verdicts.items()}
+        return await explain(engine, arrival, resolvers, MadeUpPlaces(config), GivenVerdicts(stand_ins, hooks))
 
 
 def _come_back(given: GivenAnswer, config: Config, request: Sent) -> Reply:

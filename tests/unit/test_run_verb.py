@@ -7,8 +7,9 @@ import typer
 from typer.testing import CliRunner
 
 from ibcf.cli import run as verb
+from ibcf.core_module import CoreModule
 from ibcf.errors import ListenError, SnapshotRefusedError
-from ibcf.service import CoreModule, Service
+from ibcf.service import Service
 
 app = typer.Typer()
 app.command()(verb.run)

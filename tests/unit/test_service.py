@@ -17,12 +17,13 @@ import structlog
 
 from ibcf import service
 from ibcf.config.node import Node
+from ibcf.core_module import CoreModule
 from ibcf.dns.records import Class, Naptr, RecordSet
 from ibcf.errors import ConfigError, ListenError, SnapshotRefusedError
 from ibcf.host.descriptors import DescriptorLimit
 from ibcf.observe.health import State
 from ibcf.policy.compile import Snapshot
-from ibcf.service import CoreModule, Service
+from ibcf.service import Service
 
 if TYPE_CHECKING:
     from ibcf._core import NumberList

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     use ibcf_sip::Snapshot;
+    use ibcf_sip::decide::HookVerdict;
     use ibcf_sip::snapshot::document;
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyString};
@@ -44,6 +45,15 @@ mod _core {
     fn check_snapshot(py: Python<'_>, snapshot: &[u8], lists: ListArguments) -> Result<(), BoundaryError> {
         let lists = by_id(lists);
         py.detach(|| Ok(ibcf_net::check_tls(&Snapshot::load_with(snapshot, &lists)?)?))
+    }
+
+    /// Says what is wrong with the verdict of a hook, as far as that can be told without the policy.
+    #[pyfunction]
+    fn hook_fault(verdict: &[u8], uri_bytes_max: usize) -> Option<String> {
+        match serde_json::from_slice::<HookVerdict>(verdict) {
+            Ok(verdict) => verdict.fault(uri_bytes_max),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// Hides telephone numbers; a text that is not Unicode is made so, since a log line must always be writable.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::decide::HookVerdict;
 use crate::flow::Flow;
 use crate::output::QuestionId;
 use crate::parse::Fault;
@@ -87,6 +88,11 @@ pub enum AnswerBody {
         /// How long the answer may be used again; 0 for this question only.
         #[serde(default)]
         ttl_ms: u64,
+    },
+    /// What a hook of the policy decided.
+    Hook {
+        /// Fit for use or not: that is looked at when it is taken.
+        verdict: HookVerdict,
     },
     /// The servers of a host (RFC 3263).
     Locate {

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::flow::{ConnectionId, Flow};
-use crate::snapshot::Transport;
+use crate::input::EnumOutcome;
+use crate::snapshot::{Direction, Side, Transport};
 use crate::time::Time;
 use crate::trace::Trace;
 
@@ -88,6 +90,41 @@ pub struct Question {
     pub body: QuestionBody,
 }
 
+/// What a hook may look at; nothing of it can be changed there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct HookView {
+    /// Id of the rule.
+    pub rule: String,
+    /// What is called: `module:function`.
+    pub call: String,
+    /// Id of the peer that sent the request.
+    pub peer: String,
+    /// Its side.
+    pub side: Side,
+    /// Way across the border.
+    pub direction: Direction,
+    /// Is the peer in our trust domain?
+    pub trusted: bool,
+    /// The method.
+    pub method: String,
+    /// The Request-URI as it is now.
+    pub request_uri: String,
+    /// The global number (`+` and digits) that is called.
+    pub number: Option<String>,
+    /// The global number that calls.
+    pub calling: Option<String>,
+    /// What the last look-up led to.
+    pub enum_outcome: Option<EnumOutcome>,
+    /// The finer class of the same.
+    pub enum_class: Option<String>,
+    /// The URIs that it gave, best first.
+    pub enum_candidates: Vec<String>,
+    /// When the request came, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// The request as it came, a character a byte (ISO 8859-1): not all of it need be Unicode.
+    pub message: String,
+}
+
 /// What only the outside world knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -99,6 +136,8 @@ pub enum QuestionBody {
         /// The Application Unique String: `+` and digits (RFC 6116 §3.1).
         number: String,
     },
+    /// What a function of the operator's says. Large, and held in several places: shared.
+    Hook(Arc<HookView>),
     /// The servers of the next hop (RFC 3263).
     Locate {
         /// The id of the peer that they belong to.

@@ -135,6 +135,9 @@ catalogue! {
         "the number is too short or not an E.164 number", clause: "ENUM-48, TEL-09", advice: "see what format the peer sends" }
     EnumFailed { "decide.enum_failed", 500 "Server Internal Error", q850: 38, Dns,
         "ENUM gave no answer in time or an error", clause: "ENUM-47", advice: "check the ENUM servers with `ibcf enum`" }
+    HookFailed { "decide.hook_failed", 500 "Server Internal Error", q850: 41, Policy,
+        "a hook of the policy gave no usable answer in time", clause: "GEN-04",
+        advice: "see ibcf_hook_calls_total and hook.failed in the log" }
     LocationFailed { "decide.location_failed", 500 "Server Internal Error", q850: 38, Dns,
         "DNS names no server for the host of the Request-URI, or gave no answer in time", clause: "RFC 3263 §4, LOC-36",
         advice: "check the host with `ibcf locate`" }

@@ -285,9 +285,10 @@ impl PeerStatistics {
 pub enum QuestionKind {
     Enum,
     Locate,
+    Hook,
 }
 
-pub(crate) const QUESTION_KINDS: [&str; 2] = ["enum", "locate"];
+pub(crate) const QUESTION_KINDS: [&str; 3] = ["enum", "locate", "hook"];
 
 /// What became of the questions of one kind.
 #[derive(Debug, Default)]
@@ -315,7 +316,7 @@ pub struct WorkerShard {
     pub locations_cached: Gauge,
     pub location_hits: Counter,
     pub location_misses: Counter,
-    pub questions: [QuestionCounts; 2],
+    pub questions: [QuestionCounts; QUESTION_KINDS.len()],
     pub tokens_sealed: Counter,
     pub tokens_opened: Counter,
     pub tokens_refused: Counter,

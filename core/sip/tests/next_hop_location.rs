@@ -103,7 +103,7 @@ fn port_transport_and_scheme_are_part_of_the_question() {
         .iter()
         .map(|question| match &question.body {
             QuestionBody::Locate { port, transport, secure, .. } => (*port, *transport, *secure),
-            QuestionBody::Enum { .. } => panic!("not about a number"),
+            other => panic!("not about a host: {other:?}"),
         })
         .collect();
     let expected = [

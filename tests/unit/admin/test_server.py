@@ -26,8 +26,8 @@ def control(done: list[object] | None = None) -> Control:
     """Return a control that takes note, does what it is told, and refuses generation 9."""
     done = [] if done is None else done
 
-    async def reload() -> bool:
-        done.append("reload")
+    async def reload(import_again: bool) -> bool:  # noqa: FBT001 - what the endpoint was told
+        done.append("reload with hooks" if import_again else "reload")
         return True
 
     async def rollback(number: int | None) -> bool:
@@ -112,6 +112,9 @@ async def test_the_policy_is_changed_by_this_host_only_and_by_json_only(monkeypa
             status, text = await post("/policy/rollback", json={"generation": 9})
             assert (status, json.loads(text)["ok"], json.loads(text)["faults"]) == (409, False, ["no"])
             assert done == ["reload", 9]
+            assert (await post("/policy/reload", json={"hooks": 1}))[0] == 400
+            assert (await post("/policy/reload", json={"hooks": True}))[0] == 200
+            assert done.pop() == "reload with hooks"
             monkeypatch.setattr(web.BaseRequest, "remote", "192.0.2.1")
             assert (await post("/policy/reload", json={}))[0] == 403
             assert done == ["reload", 9]

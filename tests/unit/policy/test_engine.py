@@ -14,6 +14,7 @@ from ibcf.policy.explain import Arrival, Explanation, explain, find_peer, target
 from ibcf.policy.locations import Locations
 from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.specimen import request_to
+from ibcf.policy.stand_ins import SilentHooks
 from ibcf.routing.locator import LocatorSettings
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, SECTIONS, sound
 from tests.unit.routing.test_locator import Source
@@ -32,7 +33,7 @@ def explained(number: str, sender: str, method: str = "INVITE") -> Explanation:
 
     async def run() -> Explanation:
         arrival = Arrival(peer, message, now_ms=1_000)
-        return await explain(engine, arrival, open_resolvers(loaded.config), Locations(loaded.config))
+        return await explain(engine, arrival, open_resolvers(loaded.config), Locations(loaded.config), SilentHooks())
 
     return asyncio.run(run())
 
@@ -118,7 +119,7 @@ async def test_a_peer_given_as_a_domain_is_sent_to_where_dns_says(monkeypatch: p
     message = request_to("+441632960083", peer=peer, config=config)
     for destination in ("127.0.0.33:5062", None):
         engine = open_engine(checked_snapshot(loaded), trace=True)
-        told = await explain(engine, Arrival(peer, message, now_ms=1_000), {}, Locations(config))
+        told = await explain(engine, Arrival(peer, message, now_ms=1_000), {}, Locations(config), SilentHooks())
         assert (told.forwarded and told.forwarded.destination) == destination
         if destination is not None:
             assert target_at(config, told.located, destination) == ("carrier_b", f"{destination};transport=udp")

@@ -11,6 +11,7 @@ from ibcf.errors import PolicyError
 from ibcf.numbering.enum_lookup import EnumResult
 from ibcf.policy.explain import Arrival, Change, address_of, compare, explain, find_peer, target_at
 from ibcf.policy.specimen import request_to, with_line_ends
+from ibcf.policy.stand_ins import SilentHooks
 from tests.unit.config.pairs import KEY, KEY_VARIABLE, sound
 
 INVITE = b"INVITE sip:+441632960083@b.example;user=phone SIP/2.0\r\nTo: x\r\n\r\n"
@@ -118,6 +119,7 @@ async def test_the_engine_is_answered_and_all_it_does_is_kept(config: Config) ->
         Arrival(peer, b"INVITE tel:+441632960083 SIP/2.0\r\nTo: x\r\n\r\n", now_ms=1_000),
         {"numbers": FakeResolver()},
         FakeLocations(),
+        SilentHooks(),
     )
     assert engine.given[0][:2] == ("home_udp", "127.0.0.2:5060")
     (answers,) = engine.given[1]
@@ -150,6 +152,7 @@ async def test_a_refusal_shows_its_status_and_reason(config: Config) -> None:
         Arrival(peer, INVITE, now_ms=1_000),
         {},
         FakeLocations(),
+        SilentHooks(),
     )
     assert told.forwarded is None
     assert told.answered is not None
@@ -162,7 +165,7 @@ async def test_a_rejected_call_shows_the_reason_of_its_record(config: Config) ->
     peer = find_peer(config, "carrier_a")
     assert peer is not None
     outputs = FakeOutputs(charged=[{"call_id": "1", "reason": None}, {"call_id": "2", "reason": "decide.forbidden"}])
-    told = await explain(FakeEngine([outputs]), Arrival(peer, INVITE, now_ms=1_000), {}, FakeLocations())
+    told = await explain(FakeEngine([outputs]), Arrival(peer, INVITE, now_ms=1_000), {}, FakeLocations(), SilentHooks())
     assert told.reason == "decide.forbidden"
 
 
@@ -171,8 +174,10 @@ async def test_an_engine_that_never_stops_asking_is_stopped(config: Config) -> N
     peer = find_peer(config, "carrier_a")
     assert peer is not None
     engine = FakeEngine([FakeOutputs(asked=[QUESTION])] * 2)
-    with pytest.raises(PolicyError, match="more than 16 look-ups"):
-        await explain(engine, Arrival(peer, INVITE, now_ms=1_000), {"numbers": FakeResolver()}, FakeLocations())
+    with pytest.raises(PolicyError, match="more than 64 questions"):
+        await explain(
+            engine, Arrival(peer, INVITE, now_ms=1_000), {"numbers": FakeResolver()}, FakeLocations(), SilentHooks()
+        )
 
 
 async def test_next_hops_out_of_dns_are_told_to_the_engine(config: Config) -> None:
@@ -183,7 +188,7 @@ async def test_next_hops_out_of_dns_are_told_to_the_engine(config: Config) -> No
     sent = FakeOutputs([("peer_udp", "192.0.2.1:5060", INVITE)])
     engine = FakeEngine([FakeOutputs(asked=[asked]), sent])
     locations = FakeLocations([TargetSet("carrier_c", (LocatedTarget("c", "192.0.2.9:5060"),))])
-    told = await explain(engine, Arrival(peer, INVITE, now_ms=1_000), {}, locations)
+    told = await explain(engine, Arrival(peer, INVITE, now_ms=1_000), {}, locations, SilentHooks())
     (sets,), (_, _, data), (answers,) = engine.given
     assert (sets[0]["peer"], data) == ("carrier_c", INVITE)  # type: ignore[index]
     assert answers[0]["body"]["targets"][0]["address"] == "192.0.2.1:5060"  # type: ignore[index]

@@ -246,3 +246,63 @@ def test_a_policy_names_its_tests_and_a_folder_all_of_them(tmp_path: Path) -> No
     (tmp_path / "empty").mkdir()
     for argument in ("empty", "y.yaml"):
         assert CliRunner().invoke(app, ["policy", "test", argument]).exit_code == 2
+
+
+HOOK_ROUTES = """\
+routes:
+  - id: ask
+    hook: {call: "hooks.it:check", deadline: 5s, fallback: reject, tags: roamer}
+  - {id: to_b, to: [{peer: carrier_b}]}
+"""
+HOOK = """\
+from ibcf.hooks import Continue, Reject, SetHeader
+
+async def check(request):
+    if request.number == "+441632960083":
+        return Continue(edits=[SetHeader("X-Real", request.peer)])
+    return Reject()
+"""
+
+
+def hooked() -> None:
+    """Give the policy a hook."""
+    Path("hooks").mkdir()
+    Path("hooks/it.py").write_text(HOOK)
+    Path("x.yaml").write_text(sound(routes=HOOK_ROUTES, enum="enum: []\n"))
+
+
+def test_a_hook_runs_unless_the_case_says_what_it_answers() -> None:
+    """For real, its verdict and edits count; a stand-in of the case goes before one of the file."""
+    hooked()
+    call = 'given: {from: carrier_a, number: "+441632960083"'
+    cases = [
+        call + "}, expect: {to: carrier_b, headers: {X-Real: carrier_a}}",
+        'given: {from: carrier_a, number: "+33"}, expect: {reject: decide.forbidden, rules: [ask]}',
+        call + ", hooks: {ask: failed}}, expect: {reject: decide.hook_failed, status: 500}",
+        call + ", hooks: {ask: continue}}, expect: {to: carrier_b, headers: {X-Real: {present: false}}}",
+        call + ", hooks: {ask: {route: carrier_a, add: {X-A: b}}}}, expect: {to: carrier_a, headers: {X-A: b}}",
+        call + ", hooks: {ask: {reject: {reason: decide.forbidden, status: 603}}}}, expect: {status: 603}",
+        call + ", hooks: {ask: {tag: nobody_listed}}}, expect: {reject: decide.hook_failed}",
+    ]
+    result = tried(*cases)
+    assert result.exit_code == 0, result.output
+    assert "7 passed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("hooks", "problem"),
+    [
+        ("{asks: continue}", 'unknown rule with a hook "asks"; did you mean "ask"? (known: ask)'),
+        ("{ask: perhaps}", 'must be continue, failed or a mapping (got "perhaps")'),
+        (
+            "{ask: {failed: true, route: carrier_b}}",
+            "has at most one of reject, route and failed (got route and failed)",
+        ),
+    ],
+)
+def test_a_stand_in_is_one_that_its_hook_could_give(hooks: str, problem: str) -> None:
+    """Names are checked, and verdicts are those that a hook may have."""
+    hooked()
+    given = f'{{from: carrier_a, number: "+441632960083", hooks: {hooks}}}'
+    result = tried(f"given: {given}, expect: {{to: carrier_b}}")
+    assert problem in str(result.exception)

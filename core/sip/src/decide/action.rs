@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hook::{Hook, Refusal};
 use crate::reason::Reason;
 use crate::snapshot::document::{self, Fork, Redirects, RouteAction};
 use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
@@ -11,14 +12,10 @@ use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
 pub(super) enum Action {
     Lookup(EnumIndex),
     Route(RouteChoice),
-    Reject {
-        reason: Reason,
-        status: u16,
-        phrase: String,
-        retry_after_s: Option<u32>,
-    },
+    Reject(Refusal),
     /// The number of its tag.
     Tag(u16),
+    Hook(Box<Hook>),
 }
 
 /// The peers of a route, and when to go from one target to the next.
@@ -84,38 +81,34 @@ impl Action {
             RouteAction::Drop {} => {
                 let entry = Reason::Dropped.entry();
                 let phrase = entry.phrase.to_owned();
-                Ok(Action::Reject {
-                    reason: Reason::Dropped,
-                    status: entry.status,
-                    phrase,
-                    retry_after_s: None,
-                })
+                let (reason, status) = (Reason::Dropped, entry.status);
+                Ok(Action::Reject(Refusal { reason, status, phrase, retry_after_s: None }))
             }
-            RouteAction::Tag { tag } => {
-                let known = tags.iter().position(|one| one == tag);
-                let number = known.unwrap_or(tags.len());
-                if known.is_none() {
-                    tags.push(tag.clone());
+            RouteAction::Tag { tag } => tag_number(tag, tags, || place("tag")).map(Action::Tag),
+            RouteAction::Hook { call, deadline_ms, tags: given, fallback } => {
+                if *deadline_ms == 0 {
+                    return Err(SnapshotError::value(place("deadline_ms"), "more than 0"));
                 }
-                u16::try_from(number)
-                    .map(Action::Tag)
-                    .map_err(|_| SnapshotError::value(place("tag"), "more than 65,535 tags"))
+                let number = |tag: &String| {
+                    tag_number(tag, tags, || place("tags")).map(|number| (tag.clone(), number))
+                };
+                Ok(Action::Hook(Box::new(Hook {
+                    call: call.clone(),
+                    deadline: Duration::from_millis(*deadline_ms),
+                    tags: given.iter().map(number).collect::<Result<_, _>>()?,
+                    fallback: fallback.as_ref().map(|one| refusal(one, &place("fallback"))).transpose()?,
+                    choice: RouteChoice {
+                        failover_statuses: document::failover_default(),
+                        attempts_max: document::attempts_default(),
+                        ..RouteChoice::default()
+                    },
+                })))
             }
             RouteAction::Reject { reason, status, phrase, retry_after_s } => {
-                let found = Reason::from_id(reason).ok_or_else(|| SnapshotError::Unknown {
-                    place: place("reason"),
-                    kind: "reason",
-                    name: reason.clone(),
-                })?;
-                let status = status.unwrap_or(found.entry().status);
-                if !(400..700).contains(&status) {
-                    return Err(SnapshotError::value(place("status"), format!("{status} is not 400 to 699")));
-                }
-                let phrase = phrase.clone().unwrap_or_else(|| found.entry().phrase.to_owned());
-                if phrase.chars().any(char::is_control) {
-                    return Err(SnapshotError::value(place("phrase"), "holds a control character"));
-                }
-                Ok(Action::Reject { reason: found, status, phrase, retry_after_s: *retry_after_s })
+                let (reason, phrase) = (reason.clone(), phrase.clone());
+                let written =
+                    document::Refusal { reason, status: *status, phrase, retry_after_s: *retry_after_s };
+                refusal(&written, &format!("routes[{at}].action")).map(Action::Reject)
             }
         }
     }
@@ -128,10 +121,43 @@ impl Action {
             Self::Tag(tag) => {
                 format!("tag it {}, then go on", tags.get(usize::from(*tag)).map_or("", String::as_str))
             }
-            Self::Reject { reason: Reason::Dropped, .. } => "drop it".to_owned(),
-            Self::Reject { reason, status, phrase, .. } => {
+            Self::Reject(Refusal { reason: Reason::Dropped, .. }) => "drop it".to_owned(),
+            Self::Hook(hook) => format!("ask {}", hook.call),
+            Self::Reject(Refusal { reason, status, phrase, .. }) => {
                 format!("refuse it: {status} {phrase} ({})", reason.id())
             }
         }
     }
+}
+
+/// Returns the number of *tag*, which is put behind *tags* if it is new.
+fn tag_number(
+    tag: &str,
+    tags: &mut Vec<String>,
+    place: impl FnOnce() -> String,
+) -> Result<u16, SnapshotError> {
+    let known = tags.iter().position(|one| one == tag);
+    let number = known.unwrap_or(tags.len());
+    if known.is_none() {
+        tags.push(tag.to_owned());
+    }
+    u16::try_from(number).map_err(|_| SnapshotError::value(place(), "more than 65,535 tags"))
+}
+
+fn refusal(written: &document::Refusal, place: &str) -> Result<Refusal, SnapshotError> {
+    let reason = Reason::from_id(&written.reason).ok_or_else(|| SnapshotError::Unknown {
+        place: format!("{place}.reason"),
+        kind: "reason",
+        name: written.reason.clone(),
+    })?;
+    let status = written.status.unwrap_or(reason.entry().status);
+    if !(400..700).contains(&status) {
+        let problem = format!("{status} is not 400 to 699");
+        return Err(SnapshotError::value(format!("{place}.status"), problem));
+    }
+    let phrase = written.phrase.clone().unwrap_or_else(|| reason.entry().phrase.to_owned());
+    if phrase.chars().any(char::is_control) {
+        return Err(SnapshotError::value(format!("{place}.phrase"), "holds a control character"));
+    }
+    Ok(Refusal { reason, status, phrase, retry_after_s: written.retry_after_s })
 }

@@ -13,6 +13,8 @@ use crate::time::Time;
 use crate::transaction::SlotId;
 
 const PLACES_MAX: usize = 1 << 24;
+/// Each holds its whole request.
+const HOOKS_MAX: usize = 1_024;
 
 /// What became of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Questions {
     by_body: HashMap<QuestionBody, u32, FixedState>,
     places: Vec<Place>,
     free: Vec<u32>,
+    /// How many of the open ones are for hooks.
+    hooks: usize,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +63,7 @@ impl Questions {
             by_body: HashMap::with_hasher(FixedState::with_seed(seed)),
             places: Vec::new(),
             free: Vec::new(),
+            hooks: 0,
         }
     }
 
@@ -70,7 +75,8 @@ impl Questions {
             waiters.push(waiter);
             return Asked::Joined;
         }
-        if self.len() >= self.open_max {
+        let is_hook = matches!(body, QuestionBody::Hook(_));
+        if self.len() >= self.open_max || (is_hook && self.hooks >= HOOKS_MAX) {
             return Asked::Full;
         }
         let at = self.free.pop().unwrap_or_else(|| {
@@ -80,6 +86,7 @@ impl Questions {
         let Some(place) = self.places.get_mut(at as usize) else { return Asked::Full };
         place.open = Some((body.clone(), vec![waiter]));
         let id = id_of(self.worker, at, place.generation);
+        self.hooks += usize::from(is_hook);
         self.by_body.insert(body.clone(), at);
         let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
         Asked::New(Question { id, deadline: now + deadline, deadline_ms, body })
@@ -120,6 +127,7 @@ impl Questions {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(at);
         self.by_body.remove(&open.0);
+        self.hooks -= usize::from(matches!(open.0, QuestionBody::Hook(_)));
         Some(open)
     }
 }

@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 
 use super::action::{Action, RouteChoice};
 use super::condition::{Compiled, Compiler, ListIndex, Lists, Looked, Tables};
+use super::hook::{Hook, Refusal};
 use crate::input::EnumOutcome;
 use crate::message::{Message, Method};
-use crate::reason::Reason;
 use crate::snapshot::document::{self, Direction, Side, Transport};
 use crate::snapshot::{EnumIndex, ListenerIndex, Names, PeerIndex, SnapshotError};
 use crate::trace::{Stage, Step, Trace};
@@ -93,14 +93,17 @@ pub enum Verdict<'s> {
         rule: &'s str,
         /// Its position.
         position: usize,
-        /// Why, from the catalogue.
-        reason: Reason,
-        /// Status to answer.
-        status: u16,
-        /// Its phrase.
-        phrase: &'s str,
-        /// How many seconds the sender should stay away.
-        retry_after_s: Option<u32>,
+        /// Why, and with what answer.
+        refusal: &'s Refusal,
+    },
+    /// Ask the operator's function, then evaluate again from behind the rule, unless it says otherwise.
+    Hook {
+        /// Id of the rule.
+        rule: &'s str,
+        /// Its position.
+        position: usize,
+        /// What the rule says about it.
+        hook: &'s Hook,
     },
     /// Note the tag, then evaluate again from `next`.
     Tag {
@@ -151,11 +154,20 @@ impl RouteTable {
         self.rules.get(position).map(|rule| rule.id.as_str())
     }
 
-    /// Returns what the rule at *position* chooses, if it is one that routes.
+    /// Returns what the rule at *position* chooses, if it is one that routes, or whose hook may.
     pub fn choice(&self, position: usize) -> Option<&RouteChoice> {
         match &self.rules.get(position)?.action {
             Action::Route(choice) => Some(choice),
-            Action::Lookup(_) | Action::Reject { .. } | Action::Tag(_) => None,
+            Action::Hook(hook) => Some(&hook.choice),
+            Action::Lookup(_) | Action::Reject(_) | Action::Tag(_) => None,
+        }
+    }
+
+    /// Returns what the rule at *position* says about its hook, if it has one.
+    pub fn hook(&self, position: usize) -> Option<&Hook> {
+        match &self.rules.get(position)?.action {
+            Action::Hook(hook) => Some(hook),
+            _ => None,
         }
     }
 
@@ -261,14 +273,8 @@ impl Rule {
             }
             Action::Route(choice) => Verdict::Route { rule, position, choice },
             Action::Tag(tag) => Verdict::Tag { rule, tag: *tag, next: position.saturating_add(1) },
-            Action::Reject { reason, status, phrase, retry_after_s } => Verdict::Reject {
-                rule,
-                position,
-                reason: *reason,
-                status: *status,
-                phrase,
-                retry_after_s: *retry_after_s,
-            },
+            Action::Reject(refusal) => Verdict::Reject { rule, position, refusal },
+            Action::Hook(hook) => Verdict::Hook { rule, position, hook },
         }
     }
 }
@@ -283,6 +289,7 @@ mod tests {
 
     use super::super::number_table::NumberTable;
     use super::*;
+    use crate::reason::Reason;
     use crate::snapshot::EnumIndex;
     use crate::snapshot::document::{Condition, NumberCondition};
     use serde_json::{Value, json};
@@ -332,6 +339,7 @@ mod tests {
             Verdict::Lookup { rule, .. }
             | Verdict::Route { rule, .. }
             | Verdict::Reject { rule, .. }
+            | Verdict::Hook { rule, .. }
             | Verdict::Tag { rule, .. } => Some(rule),
             Verdict::NoRoute => None,
         }
@@ -350,12 +358,13 @@ mod tests {
         ]));
         let mut trace = Trace::off();
         let premium = Facts { number: Some("+4490123"), ..facts() };
-        let Verdict::Reject { rule: "no_premium", position: 0, reason, status, phrase, retry_after_s: None } =
+        let Verdict::Reject { rule: "no_premium", position: 0, refusal } =
             table.evaluate(0, &premium, &mut trace)
         else {
             panic!("not refused")
         };
-        assert_eq!((reason, status, phrase), (Reason::Forbidden, 403, "Premium rate barred"));
+        let Refusal { reason, status, phrase, retry_after_s: None } = refusal else { panic!("{refusal:?}") };
+        assert_eq!((*reason, *status, phrase.as_str()), (Reason::Forbidden, 403, "Premium rate barred"));
 
         let Verdict::Lookup { rule: "look_up", service, next } = table.evaluate(0, &facts(), &mut trace)
         else {

@@ -22,7 +22,7 @@ use super::next_hop::Next;
 use super::places::DownstreamPlace;
 use super::stream::stream_instead;
 use super::variables::CallVariables;
-use super::{Branch, Client, Decision, RequestContext, Tried};
+use super::{Branch, Client, Decision, Hooked, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
 pub(super) struct Crossing<'a> {
@@ -36,6 +36,8 @@ pub(super) struct Crossing<'a> {
     pub(super) remote: SocketAddr,
     pub(super) own_routes: usize,
     pub(super) request_uri: Option<&'a [u8]>,
+    /// What hooks want otherwise.
+    pub(super) hooked: Option<&'a Hooked>,
     pub(super) is_initial: bool,
     /// `Max-Breadth` of a branch that is not alone (RFC 5393 §5).
     pub(super) breadth: Option<u32>,
@@ -273,6 +275,7 @@ impl Border {
             remote: hop.remote,
             own_routes: context.own_routes,
             request_uri: context.decision.request_uri(),
+            hooked: context.decision.hooked.as_deref(),
             breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
             is_initial: context.is_initial,
             icid: context.facts.icid.as_deref(),
@@ -314,6 +317,9 @@ impl Border {
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
             snapshot.header_rules[rules.at()].apply(&mut draft, request.method, &values, trace);
+        }
+        for (rule, edit) in crossing.hooked.map(Hooked::edits).unwrap_or_default() {
+            edit.apply(&mut draft, snapshot.routes.id(*rule), trace);
         }
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
             let name = snapshot.node.name.as_str();

@@ -22,6 +22,7 @@ use crate::transaction::{
 };
 
 use super::forking::{Challenges, Forking};
+use super::hook::Hooked;
 use super::places::{DownstreamPlace, UpstreamPlace};
 use super::record::Named;
 use super::redirect::Following;
@@ -120,11 +121,17 @@ pub(crate) struct Decision {
     pub(crate) hash: u64,
     pub(crate) forking: Option<Box<Forking>>,
     pub(crate) following: Option<Box<Following>>,
+    pub(crate) hooked: Option<Box<Hooked>>,
 }
 
 impl Decision {
     pub(crate) fn enum_outcome(&self) -> Option<EnumOutcome> {
         self.answer.as_ref().map(|answer| answer.outcome)
+    }
+
+    /// The number that rules look at: that of the URI that a hook gave, else the one that was called.
+    pub(crate) fn number_now(&self) -> Option<ArrayString<17>> {
+        self.hooked.as_ref().and_then(|hooked| hooked.number()).or(self.number)
     }
 
     /// The URI that ENUM gave, of those the one that is tried now.
@@ -133,10 +140,11 @@ impl Decision {
         found.candidates.get(usize::from(self.candidate)).map(String::as_str)
     }
 
-    /// The URI that takes the place of the one received: where a 3xx led, else the candidate that ENUM gave.
+    /// The URI that takes the place of the one received: what a hook gave, where a 3xx led, or the candidate that ENUM gave.
     pub(crate) fn request_uri(&self) -> Option<&[u8]> {
-        let followed = self.following.as_ref().and_then(|following| following.current());
-        followed.or_else(|| self.candidate_uri().map(str::as_bytes))
+        let hooked = self.hooked.as_ref().and_then(|hooked| hooked.request_uri());
+        let followed = || self.following.as_ref().and_then(|following| following.current());
+        hooked.or_else(followed).or_else(|| self.candidate_uri().map(str::as_bytes))
     }
 }
 

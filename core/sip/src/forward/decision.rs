@@ -10,7 +10,7 @@ use crate::decide::{
     number_kind,
 };
 use crate::input::{Answer, AnswerBody, EnumOutcome};
-use crate::message::{Message, Uri, UriKind};
+use crate::message::{Message, Uri};
 use crate::output::{QuestionBody, QuestionId};
 use crate::parse;
 use crate::reason::Reason;
@@ -58,6 +58,9 @@ impl Border {
     ) -> Result<(), Rejection> {
         let generation = Arc::clone(&context.generation);
         let snapshot = &generation.snapshot;
+        if let Some(hooked) = &mut context.decision.hooked {
+            hooked.forget_from(context.decision.next_rule);
+        }
         loop {
             let verdict = self.evaluate(snapshot, context, message, scope);
             match verdict {
@@ -77,21 +80,16 @@ impl Border {
                 }
                 Verdict::Tag { tag, next, .. } => {
                     context.decision.next_rule = next;
-                    // A URI that is tried later passes the rules again.
-                    if !context.decision.tags.contains(&tag) && context.decision.tags.len() < TAGS_MAX {
-                        context.decision.tags.push(tag);
-                        generation.count_tag(tag, usize::from(self.worker));
+                    self.tag(context, tag);
+                }
+                Verdict::Hook { position, hook, .. } => {
+                    if self.ask_hook(id, context, message, (position, hook), scope)? == LookUp::Parked {
+                        return Ok(());
                     }
                 }
-                Verdict::Reject { position, reason, status, phrase, retry_after_s, .. } => {
+                Verdict::Reject { position, refusal, .. } => {
                     context.decision.rule = Some(position);
-                    let rejection = Rejection::with_status(reason, status, phrase);
-                    return Err(match retry_after_s {
-                        Some(seconds) => {
-                            rejection.with_header("Retry-After", seconds.to_string().into_bytes())
-                        }
-                        None => rejection,
-                    });
+                    return Err(refusal.rejection());
                 }
                 Verdict::NoRoute if let Some(target) = self.followed_target(context) => {
                     context.decision.targets = smallvec::smallvec![Planned::Target(target)];
@@ -121,7 +119,15 @@ impl Border {
         verdict
     }
 
-    fn choose_targets(
+    /// Notes a tag; a URI that is tried later passes the rules again.
+    pub(super) fn tag(&self, context: &mut RequestContext, tag: u16) {
+        if !context.decision.tags.contains(&tag) && context.decision.tags.len() < TAGS_MAX {
+            context.decision.tags.push(tag);
+            context.generation.count_tag(tag, usize::from(self.worker));
+        }
+    }
+
+    pub(super) fn choose_targets(
         &mut self,
         context: &mut RequestContext,
         generation: &Generation,
@@ -212,6 +218,7 @@ impl Border {
         let kind = match answer.body {
             AnswerBody::Enum { .. } => QuestionKind::Enum,
             AnswerBody::Locate { .. } => QuestionKind::Locate,
+            AnswerBody::Hook { .. } => QuestionKind::Hook,
         };
         let Some((body, waiters)) = self.questions.answer(answer.id) else {
             self.statistics().questions(kind).late.one();
@@ -228,6 +235,9 @@ impl Border {
             ) => {
                 let answer = CachedAnswer { outcome, class, candidates };
                 self.on_enum(service, number, answer, ttl_ms, waiters, scope);
+            }
+            (QuestionBody::Hook(_), AnswerBody::Hook { verdict }) => {
+                self.resume_hook(waiters, Some(&verdict), scope);
             }
             _ => self.fall_back(&body, waiters, scope), // it answers something else
         }
@@ -251,7 +261,7 @@ impl Border {
                 self.statistics().answers_evicted.count(eviction);
             }
         }
-        self.resume(waiters, &cached, scope);
+        self.resume_looked_up(waiters, &cached, scope);
     }
 
     /// INVARIANT: a question that nobody answers ends here, so no request waits for ever (design: fallback).
@@ -260,6 +270,7 @@ impl Border {
         let kind = match body {
             QuestionBody::Enum { .. } => QuestionKind::Enum,
             QuestionBody::Locate { .. } => QuestionKind::Locate,
+            QuestionBody::Hook(_) => QuestionKind::Hook,
         };
         self.statistics().questions(kind).fallback.one();
         self.fall_back(&body, waiters, scope);
@@ -267,8 +278,9 @@ impl Border {
 
     fn fall_back(&mut self, body: &QuestionBody, waiters: Vec<SlotId>, scope: &mut Scope<'_>) {
         match body {
-            QuestionBody::Enum { .. } => self.resume(waiters, &no_answer(CLASS_DEADLINE), scope),
+            QuestionBody::Enum { .. } => self.resume_looked_up(waiters, &no_answer(CLASS_DEADLINE), scope),
             QuestionBody::Locate { .. } => self.resume_located(waiters, &[], scope),
+            QuestionBody::Hook(_) => self.resume_hook(waiters, None, scope),
         }
     }
 
@@ -277,15 +289,28 @@ impl Border {
         self.statistics().questions(kind).delay.observe(&QUESTION_BOUNDS_MS, delay);
     }
 
-    fn resume(&mut self, waiters: Vec<SlotId>, answer: &Arc<CachedAnswer>, scope: &mut Scope<'_>) {
+    fn resume_looked_up(&mut self, waiters: Vec<SlotId>, answer: &Arc<CachedAnswer>, scope: &mut Scope<'_>) {
+        self.resume(waiters, QuestionKind::Enum, scope, |border, id, context, scope| {
+            take_answer(context, answer, scope);
+            border.decide(id, context, None, scope)
+        });
+    }
+
+    /// Lets those of *waiters* that still want an answer go on with it.
+    pub(super) fn resume(
+        &mut self,
+        waiters: Vec<SlotId>,
+        kind: QuestionKind,
+        scope: &mut Scope<'_>,
+        go_on: impl Fn(&mut Self, SlotId, &mut RequestContext, &mut Scope<'_>) -> Result<(), Rejection>,
+    ) {
         for id in waiters {
             self.with_context(id, scope, |border, context, scope| {
                 if !std::mem::take(&mut context.decision.is_parked) || context.final_status.is_some() {
                     return;
                 }
-                border.observe_question(QuestionKind::Enum, context, scope);
-                take_answer(context, answer, scope);
-                let mut outcome = border.decide(id, context, None, scope);
+                border.observe_question(kind, context, scope);
+                let mut outcome = go_on(border, id, context, scope);
                 if outcome.is_err() && context.decision.following.is_some() {
                     // It was a Contact that led nowhere: there may be others, and there is the 3xx.
                     outcome = border.forward_next(id, context, None, scope);
@@ -319,6 +344,7 @@ fn evaluate<'s>(
     let trusted = snapshot.agreement(context.upstream).trusted;
     let asked = message.filter(|_| snapshot.routes.reads_messages());
     let calling = asked.and_then(|message| decide::calling_number(message, trusted));
+    let number = context.decision.number_now();
     let facts = RouteFacts {
         peer: context.upstream,
         side: snapshot.peer(context.upstream).side,
@@ -328,7 +354,7 @@ fn evaluate<'s>(
         direction: context.direction(),
         method: context.method(),
         request_uri: context.request_uri(),
-        number: context.decision.number.as_deref(),
+        number: number.as_deref(),
         calling: calling.as_deref(),
         enum_outcome: context.decision.enum_outcome(),
         message: asked,
@@ -339,7 +365,7 @@ fn evaluate<'s>(
 
 /// The number, if it may be asked for: global, long enough (ENUM-04), and not yet looked up elsewhere (ENUM-06).
 fn askable(context: &RequestContext, digits_min: u8) -> Result<ArrayString<17>, &'static str> {
-    let number = context.decision.number.ok_or("no global number to look up")?;
+    let number = context.decision.number_now().ok_or("no global number to look up")?;
     if number.len() <= usize::from(digits_min) {
         return Err("the number is too short to be asked for");
     }
@@ -351,26 +377,17 @@ fn askable(context: &RequestContext, digits_min: u8) -> Result<ArrayString<17>, 
 
 /// Leaves what may become a Request-URI; with nothing left the answer is a no (ENUM-46, ENUM-47).
 ///
-/// The DNS belongs to somebody else. Headers may not stand in a Request-URI (RFC 3261 §19.1.1 table 1): a next hop could take
-/// them for headers of the request.
+/// The DNS belongs to somebody else.
 fn usable(mut answer: CachedAnswer, limits: &Limits) -> CachedAnswer {
     if answer.outcome != EnumOutcome::Found {
         return answer;
     }
-    answer.candidates.retain(|uri| may_be_request_uri(uri.as_bytes(), limits));
+    answer.candidates.retain(|uri| decide::may_be_request_uri(uri.as_bytes(), limits.uri_bytes_max));
     if answer.candidates.is_empty() {
         answer.outcome = EnumOutcome::NotFound;
         CLASS_UNUSABLE.clone_into(&mut answer.class);
     }
     answer
-}
-
-/// May what somebody else wrote become the Request-URI?
-pub(super) fn may_be_request_uri(uri: &[u8], limits: &Limits) -> bool {
-    uri.len() <= limits.uri_bytes_max
-        && Uri::parse(uri).is_ok_and(|uri| {
-            uri.kind != UriKind::Other && uri.headers.is_none() && !uri.params.has(b"method")
-        })
 }
 
 fn no_answer(class: &str) -> Arc<CachedAnswer> {
@@ -383,6 +400,9 @@ fn take_answer(context: &mut RequestContext, answer: &Arc<CachedAnswer>, scope: 
     let decision = &mut context.decision;
     decision.answer = Some(Arc::clone(answer));
     if answer.outcome == EnumOutcome::Found {
+        if let Some(hooked) = &mut decision.hooked {
+            hooked.forget_request_uri();
+        }
         let candidates_max = decision.enum_service.map_or(1, |service| enums[service.at()].candidates_max);
         if let Some(following) = &mut decision.following {
             following.replace(answer.candidates.iter().take(usize::from(candidates_max)).cloned());

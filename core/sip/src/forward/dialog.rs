@@ -140,6 +140,7 @@ impl Border {
             remote: route.hop.remote,
             own_routes: routes.count,
             request_uri: None,
+            hooked: None,
             is_initial: false,
             breadth: None,
             icid: None,

@@ -10,6 +10,7 @@ mod context;
 mod decision;
 mod dialog;
 mod forking;
+mod hook;
 mod locate;
 mod merged;
 mod next_hop;
@@ -28,5 +29,6 @@ pub(crate) use context::{
     Arrival, BestResponse, Branch, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
     RequestContext, Server, Tried,
 };
+pub(crate) use hook::Hooked;
 pub(crate) use locate::LocatedHost;
 pub(crate) use probe::Probers;

@@ -16,9 +16,8 @@ use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::context::received_uri;
-use super::decision::may_be_request_uri;
 use super::stream::transport_of;
-use super::{BestResponse, RequestContext};
+use super::{BestResponse, Hooked, RequestContext};
 
 /// So many Contacts are followed for one request, over all its 3xx.
 const CONTACTS_MAX: usize = 5;
@@ -33,6 +32,8 @@ pub(crate) struct Following {
     taken: usize,
     /// What ENUM had said before.
     answer: Option<Arc<CachedAnswer>>,
+    /// What hooks had changed before.
+    hooked: Option<Box<Hooked>>,
     /// The 3xx: it goes back after all when none of its Contacts leads anywhere.
     original: Option<BestResponse>,
 }
@@ -102,7 +103,8 @@ impl Border {
             let received = String::from_utf8_lossy(received_uri(&context.request)).into_owned();
             let mut seen = vec![received];
             seen.extend(context.decision.found.iter().flat_map(|found| found.candidates.iter().cloned()));
-            Box::new(Following { seen, answer: context.decision.answer.clone(), ..Following::default() })
+            let (answer, hooked) = (context.decision.answer.clone(), context.decision.hooked.clone());
+            Box::new(Following { seen, answer, hooked, ..Following::default() })
         });
         let mut found = 0;
         for uri in contacts(message) {
@@ -139,7 +141,7 @@ impl Border {
 
     /// Why a Contact is not followed, whatever the policy says.
     fn refuse_contact(&self, generation: &Generation, uri: &str) -> Option<&'static str> {
-        if !may_be_request_uri(uri.as_bytes(), &generation.snapshot.limits) {
+        if !decide::may_be_request_uri(uri.as_bytes(), generation.snapshot.limits.uri_bytes_max) {
             return Some("no Request-URI");
         }
         let uri = Uri::parse(uri.as_bytes()).ok()?;
@@ -215,6 +217,7 @@ pub(super) fn stop_following(context: &mut RequestContext) {
     let Some(following) = context.decision.following.as_mut() else { return };
     if following.current.take().is_some() {
         context.decision.answer.clone_from(&following.answer);
+        context.decision.hooked.clone_from(&following.hooked);
         read_number(context);
     }
 }

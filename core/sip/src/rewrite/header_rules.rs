@@ -153,12 +153,8 @@ impl Rule {
     fn compile(rule: &HeaderRule) -> Result<Self, (&'static str, String)> {
         check_header("header", &rule.header)?;
         let header = HeaderName::from(rule.header.as_str());
-        if ONLY_REPLACED.contains(&header.id()) && !matches!(rule.action, HeaderAction::Replace { .. }) {
-            let problem = format!(
-                "{} stands in every message exactly once: only `replace` is for it",
-                header.id().name()
-            );
-            return Err(("action", problem));
+        if !matches!(rule.action, HeaderAction::Replace { .. }) {
+            check_whole(header)?;
         }
         let text = |value: &str| {
             check_line("value", value)?;
@@ -537,6 +533,26 @@ fn check_header(key: &'static str, name: &str) -> Result<(), (&'static str, Stri
         return Err((key, problem));
     }
     Ok(())
+}
+
+/// A header that may only be edited in part.
+fn check_whole(header: HeaderName<'_>) -> Result<(), (&'static str, String)> {
+    if !ONLY_REPLACED.contains(&header.id()) {
+        return Ok(());
+    }
+    let name = header.id().name();
+    Err(("action", format!("{name} stands in every message exactly once: only `replace` is for it")))
+}
+
+/// What a hook may do to a header and its *value* is what a rule may that edits it as a whole.
+pub(super) fn check_edit(header: &str, value: &str) -> Result<(), String> {
+    let checked = check_header("header", header)
+        .and_then(|()| check_whole(HeaderName::from(header)))
+        .and_then(|()| check_line("value", value));
+    checked.map_err(|(key, problem)| match key {
+        "value" => format!("the value of {header} {problem}"),
+        _ => problem,
+    })
 }
 
 fn check_other(key: &'static str, name: &str, header: HeaderName<'_>) -> Result<(), (&'static str, String)> {

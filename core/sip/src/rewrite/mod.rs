@@ -10,6 +10,7 @@
 mod base32;
 mod charging;
 mod draft;
+mod header_edits;
 mod header_rules;
 mod history;
 mod hop;
@@ -30,6 +31,7 @@ pub use charging::{
     apply_response as apply_charging_to_response,
 };
 pub use draft::{Draft, DraftHeader, DraftScratch, HeaderName};
+pub use header_edits::HeaderEdit;
 pub use header_rules::{HeaderRules, ShortText, Variable, VariableValues};
 pub use hop::{need_content_length, via_received, via_value, write_ack, write_cancel, write_outline};
 pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, host_tag, peer_tag, place_tag};

@@ -18,7 +18,8 @@ pub use header_rules::{
     HeaderAction, HeaderRule, HeaderRuleSet, Messages, ParameterChange, ParameterPlace, ValueTest,
 };
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
-pub use route::{Fork, Redirects, Route, RouteAction, RoutePeer};
+pub use route::{Fork, Redirects, Refusal, Route, RouteAction, RoutePeer};
+pub(crate) use route::{attempts_default, failover_default};
 
 /// The format that this core reads. A document with another number is refused.
 pub const VERSION: u32 = 1;

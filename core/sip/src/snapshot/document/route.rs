@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Condition;
 
 /// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` and `Tag` go on with the
-/// next one.
+/// next one, and `Hook` may.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -66,6 +66,37 @@ pub enum RouteAction {
         /// The name.
         tag: String,
     },
+    /// Ask a function of the operator's; go on with the next rule, unless it says otherwise.
+    Hook {
+        /// What is called: `module:function`.
+        call: String,
+        /// How long it may take.
+        deadline_ms: u64,
+        /// Tags that it may give.
+        #[serde(default)]
+        tags: Vec<String>,
+        /// Without a usable answer: refuse it like this; go on when left out.
+        #[serde(default)]
+        fallback: Option<Refusal>,
+    },
+}
+
+/// How a request is refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Refusal {
+    /// Id of the catalogue.
+    pub reason: String,
+    /// Another status than the catalogue's.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Another phrase than the catalogue's.
+    #[serde(default)]
+    pub phrase: Option<String>,
+    /// So many seconds the sender should stay away (RFC 3261 §20.33).
+    #[serde(default)]
+    pub retry_after_s: Option<u32>,
 }
 
 /// How the peers of a route are tried (RFC 3261 §16.6).
@@ -92,11 +123,11 @@ pub enum Redirects {
     Reject,
 }
 
-fn failover_default() -> Vec<u16> {
+pub(crate) fn failover_default() -> Vec<u16> {
     vec![430, 503]
 }
 
-fn attempts_default() -> u8 {
+pub(crate) fn attempts_default() -> u8 {
     4
 }
 
