@@ -174,6 +174,20 @@ class Core:
             CoreError: not such an array; none of it was taken.
         """
 
+    def sample(self, share: int) -> None:
+        """Keep from now on *share* of 10,000 requests that begin something for `samples`, by Call-ID; none with 0.
+
+        Raises:
+            OverflowError: *share* is negative or above 65,535.
+        """
+
+    def samples(self, limit: int = 64) -> bytes:
+        """Take up to *limit* sampled requests (JSON array of `ibcf.boundary.SampledRequest`), oldest first.
+
+        Nothing becomes readable when there are some: come from time to time. At most 256 wait; what finds no room is
+        counted as `ibcf_queue_dropped_total{queue="samples"}`.
+        """
+
     def events(self, limit: int = 1024, *, masked: bool = True, level: str = "info") -> tuple[bytes, bytes, bytes]:
         """Take up to *limit* events, oldest first. Never blocks; writes what it gives with the GIL released.
 

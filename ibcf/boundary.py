@@ -186,6 +186,29 @@ class TargetState(msgspec.Struct, frozen=True, tag_field="event", tag="target_st
     unix_ms: int
 
 
+class SampledAnswer(msgspec.Struct, frozen=True):
+    """What ENUM said about the number of a sampled request."""
+
+    service: str
+    outcome: EnumOutcome
+    class_: str = msgspec.field(name="class")
+    candidates: tuple[str, ...] = ()
+
+
+class SampledRequest(msgspec.Struct, frozen=True):
+    """A copy of a request, and what it was decided with."""
+
+    peer: str
+    listener: str
+    source: str
+    unix_ms: int
+    rule: str | None
+    number: str | None
+    answers: tuple[SampledAnswer, ...]
+    message: str
+    """The request, a character a byte (ISO 8859-1)."""
+
+
 class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     """Something an operator should look at."""
 
@@ -242,6 +265,7 @@ _raw = msgspec.json.Decoder(list[msgspec.Raw])
 _cdr = msgspec.json.Decoder(Cdr)
 _families = msgspec.json.Decoder(list[Family])
 _reasons = msgspec.json.Decoder(list[Reason])
+_samples = msgspec.json.Decoder(list[SampledRequest])
 _encoder = msgspec.json.Encoder()
 
 
@@ -267,6 +291,11 @@ def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
         except msgspec.ValidationError as error:
             unread.append(f"{error}: {bytes(raw).decode(errors='replace')}")
     return events, unread
+
+
+def decode_samples(data: bytes) -> list[SampledRequest]:
+    """Read what `Core.samples` gave."""
+    return _samples.decode(data)
 
 
 def decode_cdrs(data: bytes) -> list[Cdr]:

@@ -49,6 +49,14 @@ class Core(Protocol):
         """Take events, and the charging records and log lines of finished calls."""
         ...
 
+    def sample(self, share: int) -> None:
+        """Keep a share of the requests for `samples`."""
+        ...
+
+    def samples(self, limit: int = ...) -> bytes:
+        """Take some."""
+        ...
+
     def statistics(self) -> bytes:
         """Return all counters."""
         ...

@@ -48,6 +48,7 @@ from ibcf.observe.sockets import log_socket_buffers
 from ibcf.policy.file_watch import FileWatch
 from ibcf.policy.generations import Generation, Generations
 from ibcf.policy.resolvers import enum_settings
+from ibcf.policy.shadow_runs import ShadowRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -88,6 +89,7 @@ class Service:
     _writer: CdrWriter = field(init=False)
     _next_hops: NextHops = field(init=False)
     _hooks: HookRunner = field(init=False)
+    _shadow: ShadowRuns = field(init=False)
     _admin: AdminServer | None = None
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -127,6 +129,13 @@ class Service:
         self._raise_descriptor_limit(config)
         self._core = self.module.open(first.snapshot, config.node)
         self._generations.accept(first)
+        self._shadow = ShadowRuns(
+            self.path.parent,
+            active=lambda: self._generations.current.loaded,
+            sample=self._core.sample,
+            take=self._core.samples,
+            metrics=self._metrics,
+        )
         self._writer = self._make_writer(config)
         self._writer.start()
         self._resolvers = {section.id: self._make_resolver(section) for section in config.enum}
@@ -213,7 +222,13 @@ class Service:
 
     async def _start_admin(self, config: Config) -> None:
         address = config.admin.address
-        control = Control(reload=self._reload_as_asked, rollback=self.rollback, generations=self._generations)
+        control = Control(
+            reload=self._reload_as_asked,
+            rollback=self.rollback,
+            generations=self._generations,
+            shadow=self._shadow,
+            is_masked=lambda: self._config.logs.numbers == "masked",
+        )
         app = build_app(metrics=self._metrics, health=self.health, status=self.status, control=control)
         admin = AdminServer(app, str(address.address), address.port)
         try:
@@ -390,6 +405,7 @@ class Service:
                 )
                 return False
             before = self._config
+            await asyncio.to_thread(self._shadow.stop, "reload")  # what it was held against is gone
             self._generations.accept(generation)
             self._switch_hooks(generation)
             await self._switch(before, generation.config)
@@ -492,6 +508,7 @@ class Service:
         """End everything; what the core still has to tell is charged first."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._core.fileno())
+        await asyncio.to_thread(self._shadow.stop)
         was_idle = self._core.is_idle()
         self._core.stop()  # writes the records of calls that are still up
         self.health.state = State.STOPPED

@@ -1,7 +1,7 @@
 """HTTP for machines: `/metrics`, `/health/live`, `/health/ready`, `/status`, and what changes the policy in force.
 
-POST `/policy/reload` and `/policy/rollback` are for this host only, and for no browser: a request has to come from
-loopback and to be JSON, which a page of another origin cannot send unasked.
+POST `/policy/...` is for this host only, and for no browser: it has to come from loopback and to be JSON, which a
+page of another origin cannot send unasked.
 
 A port that is taken is said plainly and costs only this: SIP goes on without it.
 """
@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp import web
 
+from ibcf.admin.exchange import asked, json_response
+from ibcf.admin.shadow import add_shadow
 from ibcf.observe.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ibcf.observe.health import Health
     from ibcf.observe.metrics import Metrics
     from ibcf.policy.generations import Generations
+    from ibcf.policy.shadow_runs import ShadowRuns
 
 _REQUEST_BYTES_MAX = 4_096
 
@@ -37,6 +38,9 @@ class Control:
     """With `True` the modules of hooks are imported anew."""
     rollback: Callable[[int | None], Awaitable[bool]]
     generations: Generations
+    shadow: ShadowRuns
+    is_masked: Callable[[], bool]
+    """Are telephone numbers hidden in what is shown of calls?"""
 
 
 def build_app(
@@ -55,16 +59,16 @@ def build_app(
         return _state(health.is_ready, health.fault or health.state)
 
     async def show_status(_request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(status()), content_type="application/json")
+        return json_response(status())
 
     async def reload(request: web.Request) -> web.Response:
-        import_again = (await _asked(request)).get("hooks", False)
+        import_again = (await asked(request)).get("hooks", False)
         if not isinstance(import_again, bool):
             raise web.HTTPBadRequest(text="hooks is true or false\n")
         return _changed(control, is_done=await control.reload(import_again))
 
     async def rollback(request: web.Request) -> web.Response:
-        number = (await _asked(request)).get("generation")
+        number = (await asked(request)).get("generation")
         if number is not None and not isinstance(number, int):
             raise web.HTTPBadRequest(text="generation is a number\n")
         return _changed(control, is_done=await control.rollback(number))
@@ -76,23 +80,8 @@ def build_app(
     app.router.add_get("/status", show_status)
     app.router.add_post("/policy/reload", reload)
     app.router.add_post("/policy/rollback", rollback)
+    add_shadow(app, control.shadow, control.is_masked)
     return app
-
-
-async def _asked(request: web.Request) -> dict[str, Any]:
-    """Return what a request says, if it may change anything."""
-    remote = ip_address(request.remote or "::")
-    if not remote.is_loopback:
-        raise web.HTTPForbidden(text="from this host only\n")
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text="application/json only\n")
-    try:
-        body = msgspec.json.decode(await request.read() or b"{}")
-    except msgspec.DecodeError as error:
-        raise web.HTTPBadRequest(text=f"{error}\n") from error
-    if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="an object, or nothing\n")
-    return body
 
 
 def _changed(control: Control, *, is_done: bool) -> web.Response:
@@ -105,8 +94,7 @@ def _changed(control: Control, *, is_done: bool) -> web.Response:
         "warnings": current.warnings,
         "faults": () if refusal is None else refusal.faults,
     }
-    status = HTTPStatus.OK if is_done else HTTPStatus.CONFLICT
-    return web.Response(body=msgspec.json.encode(told), status=status, content_type="application/json")
+    return json_response(told, HTTPStatus.OK if is_done else HTTPStatus.CONFLICT)
 
 
 def _state(good: bool, text: str) -> web.Response:  # noqa: FBT001 - one of two answers

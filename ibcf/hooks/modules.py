@@ -64,6 +64,14 @@ class HookModules:
         return functions
 
 
+class NoModules(HookModules):
+    """For whoever compiles a policy and calls none of its hooks: no code of theirs runs."""
+
+    def load(self, loaded: Loaded, *, again: bool = False) -> dict[str, HookFunction]:  # noqa: ARG002 - as above
+        """Import nothing."""
+        return {}
+
+
 class _SourceLoader(SourceFileLoader):
     """Compiles what stands in the file now, and leaves nothing beside it."""
 

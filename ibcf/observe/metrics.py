@@ -140,6 +140,21 @@ class Metrics:
             "Threads of hooks that were left to themselves since something blocked them.",
             registry=registry,
         )
+        self.shadow_running = Gauge(
+            "ibcf_shadow_running", "1 while a candidate policy decides a share of the traffic too.", registry=registry
+        )
+        self.shadow_requests = Counter(
+            "ibcf_shadow_requests",
+            "Requests that a candidate policy decided too, by whether it came to the same.",
+            ["result"],
+            registry=registry,
+        )
+        self.shadow_disagreements = Counter(
+            "ibcf_shadow_disagreements",
+            "Requests that a candidate policy decided otherwise, by the rules that decided; of the last run only.",
+            ["rule", "candidate_rule"],
+            registry=registry,
+        )
         self.locations = Counter(
             "ibcf_locations",
             "Locations of next hops (RFC 3263), by outcome; stale: an old answer served since DNS failed.",
@@ -186,6 +201,8 @@ class Metrics:
         )
         self._hook_rules: set[str] = set()
         registry.register(LogCollector())
+        for result in ("same", "otherwise"):
+            self.shadow_requests.labels(result)
         for result in ("found", "not_found", "failed", "stale"):
             self.locations.labels(result)
         for result in ("ok", "failed"):
@@ -233,6 +250,17 @@ class Metrics:
             for outcome in outcomes:
                 self.hook_calls.labels(rule, outcome)
         self._hook_rules = set(rules)
+
+    def begin_shadow(self) -> None:
+        """Show that a candidate decides, and nothing any more that another one did."""
+        self.shadow_disagreements.clear()
+        self.shadow_running.set(1)
+
+    def observe_shadow(self, rules: tuple[str, str] | None) -> None:
+        """Count a request that a candidate decided: by which rules otherwise, or the same."""
+        self.shadow_requests.labels("same" if rules is None else "otherwise").inc()
+        if rules is not None:
+            self.shadow_disagreements.labels(*rules).inc()
 
     def forget_peer_targets(self, peer: str) -> None:
         """Show a peer no more that went, or is not given as a domain any more."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ibcf.config.values import parse_host_port
+from ibcf.hooks.modules import NoModules
 from ibcf.policy.compile import checked_snapshot, open_engine
 from ibcf.policy.coverage import matched_rules
 from ibcf.policy.explain import Arrival, Explanation, compare, explain, header_values, target_at
@@ -18,7 +19,7 @@ from ibcf.policy.resolvers import open_resolvers
 from ibcf.policy.stand_ins import MadeUpPlaces, SilentEnum, SilentHooks, open_zones
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ibcf.config import Config, Loaded
     from ibcf.config.peers import Peer
@@ -84,18 +85,52 @@ class Comparison:
         """Return how many requests are decided otherwise."""
         return sum(found.count for found in self.groups.values())
 
+    def note(self, key: Key, captured: Captured) -> None:
+        """Count a request that is decided otherwise."""
+        group = self.groups.setdefault(key, Found())
+        group.count += 1
+        if len(group.examples) < EXAMPLES_KEPT:
+            group.examples.append(captured)
+
+
+def as_json(found: Comparison, show: Callable[[str], str]) -> dict[str, Any]:
+    """Return what came of a replay as plain values; *show* makes the first line of a request fit to be shown."""
+    return {
+        "decided": found.decided,
+        "different": found.different,
+        "skipped": found.skipped,
+        "look_ups_not_asked": found.not_asked,
+        "hooks_not_run": found.hooks_not_asked,
+        "groups": [
+            {
+                "count": group.count,
+                "before": {"rule": key.rule_before, "way": key.way_before},
+                "after": {"rule": key.rule_after, "way": key.way_after},
+                "headers": key.headers,
+                "examples": [_example(one, show) for one in group.examples],
+            }
+            for key, group in found.groups.items()
+        ],
+    }
+
+
+def _example(one: Captured, show: Callable[[str], str]) -> dict[str, Any]:
+    first_line = one.data.lstrip(b"\r\n").partition(b"\r\n")[0].decode("utf-8", "backslashreplace")
+    place = {"file": one.file, "frame": one.frame} if one.file else {"unix_ms": one.unix_ms}
+    return {**place, "source": one.source, "request": show(first_line)}
+
 
 class Policy:
     """A policy, ready for requests."""
 
     def __init__(self, loaded: Loaded, *, ask: bool) -> None:
-        """Compile it; with *ask*, ENUM servers are asked.
+        """Compile it; with *ask*, ENUM servers are asked. Hooks are not, nor are their modules imported.
 
         Raises:
             ConfigError: the core refuses it.
         """
         self.config: Config = loaded.config
-        self._snapshot: Snapshot = checked_snapshot(loaded)
+        self._snapshot: Snapshot = checked_snapshot(loaded, hooks=NoModules())
         self.silent = SilentEnum()
         self.hooks = SilentHooks()
         self._opened = open_resolvers(self.config) if ask else open_zones(self.config)
@@ -103,11 +138,18 @@ class Policy:
             service.id: self._opened.get(service.id, self.silent) for service in self.config.enum
         }
 
-    async def decide(self, captured: Captured, peer: Peer) -> Decision:
-        """Return what the policy does with a request from *peer*."""
+    async def decide(
+        self,
+        captured: Captured,
+        peer: Peer,
+        resolvers: Mapping[str, Resolver] | None = None,
+        listener: str | None = None,
+    ) -> Decision:
+        """Return what the policy does with a request from *peer*, whose look-ups *resolvers* answer."""
         engine = open_engine(self._snapshot, trace=True)
-        arrival = Arrival(peer, captured.data, captured.unix_ms)
-        told = await explain(engine, arrival, self._resolvers, MadeUpPlaces(self.config), self.hooks)
+        arrival = Arrival(peer, captured.data, captured.unix_ms, listener if listener in peer.listeners else None)
+        asked = self._resolvers if resolvers is None else resolvers
+        told = await explain(engine, arrival, asked, MadeUpPlaces(self.config), self.hooks)
         rules = list(matched_rules(told))
         sent = b"" if told.forwarded is None else told.forwarded.data
         return Decision(rules[-1] if rules else "-", _way(told, self.config), sent)
@@ -142,14 +184,9 @@ class Replay:
         self.found.decided += 1
         self.found.not_asked = self.old.silent.asked + self.new.silent.asked
         self.found.hooks_not_asked = self.old.hooks.asked + self.new.hooks.asked
-        changes = _changes(before, after)
-        if before.way == after.way and not changes:
-            return
-        key = Key(before.rule, before.way, after.rule, after.way, changes if before.way == after.way else ())
-        group = self.found.groups.setdefault(key, Found())
-        group.count += 1
-        if len(group.examples) < EXAMPLES_KEPT:
-            group.examples.append(captured)
+        key = difference(before, after)
+        if key is not None:
+            self.found.note(key, captured)
 
     def _passed_over(self, captured: Captured) -> str | None:
         """Return why a message is not decided."""
@@ -171,6 +208,14 @@ class Replay:
         if self.sender is not None:
             return next((peer for peer in config.peers if peer.id == self.sender), None)
         return sender_at(config, captured.source)
+
+
+def difference(before: Decision, after: Decision) -> Key | None:
+    """Return in what two decisions are otherwise; nothing when they come to the same."""
+    changes = _changes(before, after)
+    if before.way == after.way and not changes:
+        return None
+    return Key(before.rule, before.way, after.rule, after.way, changes if before.way == after.way else ())
 
 
 def sender_at(config: Config, source: str) -> Peer | None:

@@ -235,6 +235,71 @@ def test_a_question_is_asked_once_and_its_answer_decides(open_border: OpenBorder
         assert written["reason"] == "decide.number_unknown"
 
 
+def test_a_hook_is_asked_with_the_request_and_its_verdict_decides(open_border: OpenBorder) -> None:
+    """The question has what the function may look at; a verdict crosses back in its form."""
+    hook = {"kind": "hook", "call": "m:check", "deadline_ms": 5000, "tags": ["seen"]}
+    border = open_border(routes=[{"id": "ask", "action": hook}])
+    border.send("INVITE", "tel:+441632960083")
+    border.wait()
+    (question,) = boundary.decode_questions(border.core.questions())
+    body = question.body
+    assert isinstance(body, boundary.HookQuestion)
+    assert (body.rule, body.call, body.peer, body.side, body.direction) == (
+        "ask",
+        "m:check",
+        "home_core",
+        "home",
+        "exit",
+    )
+    assert (body.number, body.calling) == ("+441632960083", None)  # a SIP URI without user=phone is no number
+    assert body.message.startswith("INVITE tel:+441632960083 SIP/2.0\r\n")
+    verdict = boundary.HookReject("decide.forbidden", status=480, phrase="Not Now", retry_after_s=5)
+    border.core.answer(boundary.encode_answers([boundary.Answer(question.id, boundary.HookAnswer(verdict))]))
+    assert border.final_status() == 480
+    (record,), _ = calls_of(border)
+    assert (record["route"], record["reason"]) == ("ask", "decide.forbidden")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fault"),
+    [
+        (boundary.HookContinue(), None),
+        (boundary.HookFailed(), None),
+        (boundary.HookReject("no.such"), '"no.such" is no reason of the catalogue'),
+        (
+            boundary.HookContinue(boundary.HookChanges((boundary.HookRemove("Via"),))),
+            "no rule may touch Via: the border",
+        ),
+        (
+            boundary.HookRoute("b", boundary.HookChanges(request_uri="sip:a?b=c")),
+            "request_uri may not be a Request-URI",
+        ),
+    ],
+)
+def test_a_verdict_is_looked_at_as_the_core_would(verdict: boundary.HookVerdict, fault: str | None) -> None:
+    """The same code says what is wrong before it crosses."""
+    told = _core.hook_fault(msgspec.json.encode(verdict), 256)
+    assert (told or "").startswith(fault or "")
+    assert (told is None) == (fault is None)
+    assert _core.hook_fault(b'{"verdict": "perhaps"}', 256)
+
+
+def test_sampled_requests_wait_for_whoever_comes_for_them(open_border: OpenBorder) -> None:
+    """None are kept before somebody asks; then a copy of each that is decided, with the rule, and none any more."""
+    border = open_border()
+    for call, share in enumerate((0, 10_000, 0)):
+        border.core.sample(share)
+        border.send("INVITE", "tel:+4490123", call=str(call))
+        assert border.final_status() == 403
+        border.wait()  # the record is there, so the turn of the worker is over
+        calls_of(border)
+    (sampled,) = boundary.decode_samples(border.core.samples())
+    assert (sampled.peer, sampled.listener, sampled.rule, sampled.number) == ("home_core", "home", "barred", "+4490123")
+    assert (sampled.source, sampled.answers) == (border.source, ())
+    assert "Call-ID: 1@a.example" in sampled.message
+    assert border.core.samples() == b"[]"
+
+
 def test_answers_that_cannot_be_read_are_refused(open_border: OpenBorder) -> None:
     """A malformed answer raises; one that nobody asked for is counted and dropped."""
     border = open_border()

@@ -68,6 +68,8 @@ class FakeCore:
         self.refusal: Exception | None = None
         self.last_words: list[Any] = []
         self.wanted = (False, "")
+        self.share = 0
+        self.copies: list[Any] = []
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
 
@@ -122,6 +124,15 @@ class FakeCore:
         """Take a batch."""
         self.answers.append(json.loads(answers))
         self.answered.set()
+
+    def sample(self, share: int) -> None:
+        """Take note."""
+        self.share = share
+
+    def samples(self, limit: int = 64) -> bytes:
+        """Give a batch."""
+        taken, self.copies = self.copies[:limit], self.copies[limit:]
+        return json.dumps(taken).encode()
 
     def statistics(self) -> bytes:
         """Count nothing."""

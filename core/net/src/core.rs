@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use ibcf_sip::decide::worker_of;
 use ibcf_sip::event::Event;
 use ibcf_sip::input::{Answer, TargetSet};
-use ibcf_sip::output::Question;
+use ibcf_sip::output::{Question, SampledRequest};
 use ibcf_sip::snapshot::{Listener, Transport};
 use ibcf_sip::statistics::{Family, Shared};
 use ibcf_sip::{Border, BorderConfig, Snapshot};
@@ -261,6 +261,16 @@ impl Core {
     /// Takes up to *limit* questions.
     pub fn questions(&self, limit: usize) -> Vec<Question> {
         self.common.hub.questions(limit)
+    }
+
+    /// From now on so many of 10,000 requests that begin something are kept for [`Self::samples`]; none with 0.
+    pub fn sample(&self, share: u16) {
+        self.common.shared.sample(share);
+    }
+
+    /// Takes up to *limit* sampled requests. Nothing tells that there are some: come from time to time.
+    pub fn samples(&self, limit: usize) -> Vec<SampledRequest> {
+        self.common.hub.samples(limit)
     }
 
     /// Takes up to *limit* events. After [`Self::stop`], call it until it returns none: records may still be there.

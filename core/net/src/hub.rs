@@ -15,16 +15,21 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use crossbeam_queue::ArrayQueue;
 use ibcf_sip::event::Event;
-use ibcf_sip::output::Question;
+use ibcf_sip::output::{Question, SampledRequest};
 
 use crate::error::NetError;
 use crate::system::event_counter;
+
+/// Each is a copy of a whole request.
+const SAMPLES_MAX: usize = 256;
 
 /// Questions and events of all workers.
 #[derive(Debug)]
 pub struct Hub {
     questions: ArrayQueue<Question>,
     events: ArrayQueue<Event>,
+    /// Whoever wants them comes for them: they make nothing readable.
+    samples: ArrayQueue<SampledRequest>,
     descriptor: File,
     is_armed: AtomicBool,
 }
@@ -35,6 +40,7 @@ impl Hub {
         Ok(Self {
             questions: ArrayQueue::new(questions_max.max(1)),
             events: ArrayQueue::new(events_max.max(1)),
+            samples: ArrayQueue::new(SAMPLES_MAX),
             descriptor: event_counter().map_err(NetError::system("cannot make an eventfd"))?,
             is_armed: AtomicBool::new(true),
         })
@@ -48,6 +54,16 @@ impl Hub {
     /// Puts an event in, or gives it back when there is no room. Call [`Self::signal`] after a batch.
     pub(crate) fn push_event(&self, event: Event) -> Result<(), Event> {
         self.events.push(event)
+    }
+
+    /// Puts a sample in, if there is room.
+    pub(crate) fn push_sample(&self, sample: SampledRequest) -> bool {
+        self.samples.push(sample).is_ok()
+    }
+
+    /// Takes up to *limit* samples, oldest first.
+    pub fn samples(&self, limit: usize) -> Vec<SampledRequest> {
+        std::iter::from_fn(|| self.samples.pop()).take(limit).collect()
     }
 
     /// Makes the descriptor readable, unless it is.
@@ -77,6 +93,11 @@ impl Hub {
     /// How many questions and events wait.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (self.questions.len(), self.events.len())
+    }
+
+    /// How many samples wait, and how many may.
+    pub(crate) fn samples_waiting(&self) -> (usize, usize) {
+        (self.samples.len(), self.samples.capacity())
     }
 
     /// How many questions and events may wait.

@@ -101,11 +101,12 @@ pub(crate) fn net_families(common: &Common, datagram_listeners: usize, answers_d
 }
 
 fn dropped(sum: impl Fn(Read) -> u64, answers_dropped: u64) -> Family {
-    let queues: [(&str, Read); 4] = [
+    let queues: [(&str, Read); 5] = [
         ("handover", |counters| &counters.dropped_handover),
         ("send", |counters| &counters.dropped_send),
         ("questions", |counters| &counters.dropped_question),
         ("events", |counters| &counters.dropped_event),
+        ("samples", |counters| &counters.dropped_sample),
     ];
     let mut samples: Vec<_> =
         queues.into_iter().map(|(queue, read)| (vec![queue.to_owned()], sum(read) as f64)).collect();
@@ -119,6 +120,7 @@ fn queues(common: &Common, datagram_listeners: usize) -> [Family; 2] {
     let workers = common.inboxes.len();
     let (questions, events) = common.hub.waiting();
     let (questions_max, events_max) = common.hub.capacity();
+    let (samples, samples_max) = common.hub.samples_waiting();
     let in_inboxes = |read: fn(&Inbox) -> usize| common.inboxes.iter().map(read).sum::<usize>();
     let of_workers = |read: fn(&NetCounters) -> &Gauge| {
         let sum: i64 = common.counters.iter().map(|counters| read(counters).get()).sum();
@@ -127,6 +129,7 @@ fn queues(common: &Common, datagram_listeners: usize) -> [Family; 2] {
     let rows = [
         ("questions", questions, questions_max),
         ("events", events, events_max),
+        ("samples", samples, samples_max),
         ("handover", in_inboxes(|inbox| inbox.handed.len()), HANDED_MAX * workers),
         ("answers", in_inboxes(|inbox| inbox.answers.len()), ANSWERS_MAX * workers),
         ("charging", of_workers(|counters| &counters.charging_waiting), CHARGING_MAX * workers),

@@ -86,6 +86,17 @@ impl Core {
         })
     }
 
+    #[pyo3(signature = (share))]
+    fn sample(&self, share: u16) {
+        self.inner.sample(share);
+    }
+
+    #[pyo3(signature = (limit=64))]
+    fn samples<'py>(&self, py: Python<'py>, limit: usize) -> Result<Bound<'py, PyBytes>, BoundaryError> {
+        let samples = py.detach(|| self.inner.samples(limit));
+        to_bytes(py, &samples)
+    }
+
     #[pyo3(signature = (limit=1024, *, masked=true, level="info"))]
     fn events<'py>(
         &self,

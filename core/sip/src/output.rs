@@ -25,6 +25,8 @@ pub struct Outputs {
     pub questions: Vec<Question>,
     /// What happened, for charging, logs and alarms.
     pub events: Vec<Event>,
+    /// Requests that somebody wants to see, while somebody does.
+    pub samples: Vec<SampledRequest>,
     /// The stages' steps, when somebody asked for them.
     pub trace: Trace,
 }
@@ -45,6 +47,7 @@ impl Outputs {
         self.aliases.clear();
         self.questions.clear();
         self.events.clear();
+        self.samples.clear();
         self.trace.take();
     }
 
@@ -75,6 +78,40 @@ impl Outputs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct QuestionId(pub u64);
+
+/// A request that begins something, as it was decided: for whoever wants to know how another policy would decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SampledRequest {
+    /// Id of the peer that sent it.
+    pub peer: String,
+    /// Id of the listener that it came to.
+    pub listener: String,
+    /// Address of the sender.
+    pub source: String,
+    /// When it came, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// The rule that decided; `None` when a stage before the rules refused.
+    pub rule: Option<String>,
+    /// The global number that is called.
+    pub number: Option<String>,
+    /// What ENUM said about that number.
+    pub answers: Vec<SampledAnswer>,
+    /// The request as it came, a character a byte (ISO 8859-1).
+    pub message: String,
+}
+
+/// An answer that a sampled request was decided with, or that was there for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SampledAnswer {
+    /// Id of the ENUM service.
+    pub service: String,
+    /// Found, not found or failed.
+    pub outcome: EnumOutcome,
+    /// The finer class.
+    pub class: String,
+    /// The URIs, best first.
+    pub candidates: Vec<String>,
+}
 
 /// A question to the outside world. The core goes on serving; an answer after the deadline is counted and dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

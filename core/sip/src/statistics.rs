@@ -5,7 +5,7 @@
 //! or counters would seem to reset.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
@@ -362,6 +362,8 @@ pub struct Shared {
     peers: Mutex<Vec<Arc<PeerStatistics>>>,
     tags: Tags,
     unknown: Arc<PeerStatistics>,
+    /// How many of 10,000 requests are handed to the control plane.
+    sampled_share: AtomicU16,
     /// What is known of the targets of peers.
     pub health: HealthTable,
     owners: FixedState,
@@ -381,6 +383,7 @@ impl Shared {
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
             tags: Tags::default(),
             unknown,
+            sampled_share: AtomicU16::new(0),
             health: HealthTable::default(),
             owners,
         }
@@ -392,6 +395,16 @@ impl Shared {
             1 => 0,
             workers => (self.owners.hash_one(call_id) % workers as u64) as usize,
         }
+    }
+
+    /// How many of 10,000 requests that begin something are handed to the control plane, told by their Call-IDs.
+    pub fn sampled_share(&self) -> u16 {
+        self.sampled_share.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many of 10,000 are; none with 0.
+    pub fn sample(&self, share: u16) {
+        self.sampled_share.store(share, Ordering::Relaxed);
     }
 
     /// The shard of *worker*.

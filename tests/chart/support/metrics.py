@@ -14,6 +14,7 @@ COUNTERS = {
     "ibcf_core_panics_total",
     "ibcf_dns_lookups_total",
     "ibcf_enum_resolutions_total",
+    "ibcf_hook_calls_total",
     "ibcf_locations_total",
     "ibcf_parse_errors_total",
     "ibcf_questions_total",

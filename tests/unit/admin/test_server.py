@@ -13,6 +13,7 @@ from ibcf.admin.server import AdminServer, Control, build_app
 from ibcf.observe.health import Health, State
 from ibcf.observe.metrics import Metrics
 from ibcf.policy.generations import Generations, Refusal
+from ibcf.policy.shadow_runs import ShadowRuns
 
 
 def make(health: Health, host: str = "127.0.0.1", port: int = 0) -> AdminServer:
@@ -36,7 +37,8 @@ def control(done: list[object] | None = None) -> Control:
 
     current = SimpleNamespace(number=3, origin=1, cases=12, warnings=0)
     generations = SimpleNamespace(current=current, refusal=Refusal("rollback", 0.0, ("no",)))
-    return Control(reload, rollback, cast("Generations", generations))
+    shadow = SimpleNamespace(start=lambda *_asked: None, stop=lambda: None, status=lambda **_how: {"running": False})
+    return Control(reload, rollback, cast("Generations", generations), cast("ShadowRuns", shadow), lambda: True)
 
 
 async def get(server: AdminServer, path: str) -> tuple[int, str, str]:

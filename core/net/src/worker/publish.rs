@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ibcf_sip::event::Event;
-use ibcf_sip::output::Question;
+use ibcf_sip::output::{Question, SampledRequest};
 use ibcf_sip::{Now, Outputs, Time};
 
 use crate::counters::NetCounters;
@@ -28,6 +28,7 @@ pub(crate) const CHARGING_MAX: usize = 100_000;
 pub(super) struct Publisher {
     questions: Vec<Question>,
     events: Vec<Event>,
+    samples: Vec<SampledRequest>,
     /// When the oldest of them must go.
     events_due: Option<Time>,
     /// Charging events that found no room, oldest first.
@@ -41,6 +42,7 @@ impl Publisher {
     pub(super) fn take(&mut self, outputs: &mut Outputs) {
         self.questions.append(&mut outputs.questions);
         self.events.append(&mut outputs.events);
+        self.samples.append(&mut outputs.samples);
     }
 
     /// When there is something to publish even if nothing comes to it.
@@ -55,6 +57,11 @@ impl Publisher {
 
     /// Puts as much into *hub* as it takes, and wakes whoever listens to it.
     pub(super) fn publish(&mut self, hub: &Hub, counters: &NetCounters, now: Now) {
+        for sample in self.samples.drain(..) {
+            if !hub.push_sample(sample) {
+                counters.dropped_sample.one();
+            }
+        }
         if !self.is_time(now.time) {
             return;
         }

@@ -83,6 +83,11 @@ impl<A> AnswerCache<A> {
         Some(&slot.answer)
     }
 
+    /// Returns the answer about *number* from *service*, however old; it counts as no use of it.
+    pub fn peek(&self, service: &str, number: &str) -> Option<&Arc<A>> {
+        self.slots.get(*self.slots_by_key.get(&key(service, number))? as usize).map(|slot| &slot.answer)
+    }
+
     /// Keeps *answer* until *expires*; one that is out of date already is not kept (a TTL of 0, ENUM-45). Tells what was
     /// forgotten to make room.
     pub fn put(

@@ -19,7 +19,7 @@ mod targets;
 
 pub use action::RouteChoice;
 pub use answers::{AnswerCache, CachedAnswer, Eviction};
-pub use condition::Lists;
+pub use condition::{Lists, place_of_call};
 pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
 pub use hook::{EDITS_MAX, Hook, HookChanges, HookVerdict, Refusal, may_be_request_uri};
 pub use number::{NumberKind, calling_number, global_number, is_dipped, number_kind};

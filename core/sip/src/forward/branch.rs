@@ -171,6 +171,7 @@ impl Border {
         hop: Flow,
         scope: &mut Scope<'_>,
     ) {
+        self.sample(context, scope);
         let mut sent = std::mem::take(&mut self.outgoing);
         sent.clear();
         let number = context.branches.len() as u8;

@@ -20,6 +20,7 @@ mod record;
 mod redirect;
 mod request;
 mod response;
+mod sample;
 mod stream;
 mod upstream;
 mod variables;

@@ -109,7 +109,7 @@ fn calling(context: &RequestContext) -> SmallVec<[Cow<'_, str>; 2]> {
 /// Where in the stored request the names stand that its record has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
-    call_id: Span,
+    pub(super) call_id: Span,
     from: Span,
     session_id: Option<Span>,
     /// The values of P-Asserted-Identity.

@@ -51,6 +51,7 @@ impl Border {
         rejection: &Rejection,
         scope: &mut Scope<'_>,
     ) {
+        self.sample(context, scope);
         let reason = rejection.reason;
         if reason == Reason::Dropped {
             let rule = context.rule();

@@ -411,9 +411,10 @@ impl Test {
             Self::Number(test) => facts.number.is_some_and(|number| test.holds(number)),
             Self::Calling(test) => facts.calling.is_some_and(|number| test.holds(number)),
             Self::Times(windows) => windows.iter().any(|window| window.is_open(facts.unix_ms)),
-            Self::Share(share) => {
-                facts.message.and_then(|message| message.call_id().ok()).is_some_and(|id| place(id) < *share)
-            }
+            Self::Share(share) => facts
+                .message
+                .and_then(|message| message.call_id().ok())
+                .is_some_and(|id| place_of_call(id) < *share),
             Self::OptionTags(tags) => TAGGED.into_iter().any(|id| {
                 facts.message.is_some_and(|message| message.values(id).any(|value| has(tags, value.value)))
             }),
@@ -446,8 +447,8 @@ fn has(names: &[String], found: &[u8]) -> bool {
     names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(found))
 }
 
-/// Where a call stands among [`SHARES`]: the same on every node and at every start, so that a share is the same calls everywhere.
-fn place(call_id: &[u8]) -> u16 {
+/// Where a call stands among 10,000: the same on every node and at every start, so that a share is the same calls everywhere.
+pub fn place_of_call(call_id: &[u8]) -> u16 {
     let place = SipHasher13::new().hash(call_id) % u64::from(SHARES);
     u16::try_from(place).unwrap_or(SHARES)
 }
