@@ -101,6 +101,8 @@ class Agreement(Section):
     """A longer request goes by TCP instead of UDP, if the peer has a tcp listener (RFC 3261 §18.1.1)."""
     connection_reuse: bool = False
     """May requests to the peer leave on connections that it opened (RFC 5923)?"""
+    overload_control: Literal["loss"] | None = None
+    """May each ask the other for so many percent fewer requests, in Via (RFC 7339)? Not unless set."""
     charging: AgreementCharging = Field(default_factory=AgreementCharging)
     """P-Charging-Vector towards the peer."""
     header_rules: AgreementHeaderRules = Field(default_factory=AgreementHeaderRules)

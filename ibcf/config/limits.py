@@ -53,6 +53,10 @@ class Limits(Section):
         seconds=10
     )
     """How long connecting, a TLS handshake, and the arrival of one message may each take."""
+    queue_delay_max: Annotated[Duration, Within(timedelta(milliseconds=10), timedelta(seconds=10))] = timedelta(
+        milliseconds=100
+    )
+    """Where messages wait longer than this, a part of the new requests is refused; see `ibcf_queue_delay_seconds`."""
 
 
 class UnknownSource(Section):

@@ -182,6 +182,7 @@ def _limits(limits: Limits) -> dict[str, int]:
         "connection_queue_bytes_max": int(limits.connection_queue_size_max),
         "connection_idle_ms_max": milliseconds(limits.connection_idle_max),
         "connection_step_ms_max": milliseconds(limits.connection_step_max),
+        "queue_delay_ms_max": milliseconds(limits.queue_delay_max),
     }
 
 
@@ -240,6 +241,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "header_bytes_max": _bytes(agreement.header_size_max),
         "datagram_bytes_max": None if agreement.datagram_size_max == "unlimited" else int(agreement.datagram_size_max),
         "connection_reuse": agreement.connection_reuse,
+        "overload_control": agreement.overload_control,
         "charging": {
             "orig_ioi": agreement.charging.orig_ioi,
             "term_ioi": agreement.charging.term_ioi,

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::error::NetError;
 use crate::stream::{listen, set_dscp};
-use crate::system::enable_error_queue;
+use crate::system::{enable_error_queue, stamp_arrivals};
 
 /// A listener with its sockets, one a worker.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ fn udp_socket(listener: &Listener, address: SocketAddr, is_shared: bool) -> io::
     }
     set_dscp(&SockRef::from(&socket), address, listener.dscp)?;
     enable_error_queue(socket.as_fd(), address)?;
+    stamp_arrivals(socket.as_fd())?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

@@ -137,7 +137,7 @@ impl Parts {
             ),
             served: Arc::clone(&snapshot),
             serving: Serving::new(self.index, Arc::clone(&self.common), snapshot, make),
-            receive: ReceiveBatch::new(),
+            receive: ReceiveBatch::with_stamps(),
             outbox: Outbox::new(listeners),
             publisher: Publisher::default(),
             has_more: vec![false; listeners],
@@ -292,6 +292,11 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Worker<H, F> {
         };
         match self.receive.receive(socket.as_fd()) {
             Ok(count) => {
+                // By the clock of the day, as the kernel stamps it: a step of that clock is one odd look among many.
+                if let Some(arrival) = self.receive.arrival(0) {
+                    let waited = Duration::from_millis(now.unix_ms).saturating_sub(arrival);
+                    self.serving.waited(waited, now);
+                }
                 let mut bytes_received = 0;
                 for (source, bytes) in (0..count).filter_map(|datagram| self.receive.get(datagram)) {
                     bytes_received += bytes.len() as u64;

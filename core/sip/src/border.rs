@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
@@ -23,7 +24,7 @@ pub(crate) use timers::{Arm, TimerKey, WATCH};
 use watched::WatchedTargets;
 pub(crate) use watched::{target_key, tell};
 
-use crate::admit::{Rate, RefusedLately, TokenBucket};
+use crate::admit::{QueueDelay, Rate, RefusedLately, TokenBucket};
 use crate::decide::{AnswerCache, CachedAnswer, Questions};
 use crate::event::Event;
 use crate::flow::Flow;
@@ -90,6 +91,7 @@ pub struct Border {
     pub(crate) questions: Questions,
     pub(crate) is_draining: bool,
     pub(crate) refused_lately: RefusedLately,
+    pub(crate) queue_delay: QueueDelay,
     unknown_bucket: TokenBucket,
     refusal_bucket: TokenBucket,
     pub(crate) token_alarms: TokenBucket,
@@ -169,6 +171,7 @@ impl Border {
             questions: Questions::new(config.worker, limits.questions_max.div_ceil(workers), map_seed),
             is_draining: false,
             refused_lately: RefusedLately::default(),
+            queue_delay: QueueDelay::default(),
             unknown_bucket: TokenBucket::default(),
             refusal_bucket: TokenBucket::default(),
             token_alarms: TokenBucket::default(),
@@ -213,6 +216,10 @@ impl Border {
             Input::Answer(answer) => self.on_answer(answer, &mut scope),
             Input::Targets(set) => self.locate_peer(set, now.time),
             Input::Tick => {}
+            Input::QueueDelay(delay) => {
+                self.observe_queue_delay(delay, now.time);
+                return;
+            }
             Input::Apply(snapshot) => {
                 self.apply(snapshot);
                 self.arrange_probes(now.time);
@@ -244,6 +251,12 @@ impl Border {
     /// The snapshot in force.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.generation.snapshot
+    }
+
+    fn observe_queue_delay(&mut self, delay: Duration, now: Time) {
+        let bound = Duration::from_millis(self.generation.snapshot.limits.queue_delay_ms_max);
+        self.queue_delay.observe(delay, bound, now);
+        self.statistics().overload.show(&self.queue_delay, now);
     }
 
     fn apply(&mut self, snapshot: Arc<Snapshot>) {

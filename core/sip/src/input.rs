@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -40,6 +41,8 @@ pub enum Input<'a> {
     },
     /// The outside world answered a question.
     Answer(Answer),
+    /// So long the message that comes next waited in the queue of the kernel. One of each batch says so.
+    QueueDelay(Duration),
     /// Time passed: due timers fire. Every other input fires them too.
     Tick,
     /// A peer was located: from now on these are its targets (RFC 3263).

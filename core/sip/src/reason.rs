@@ -96,6 +96,8 @@ catalogue! {
         "the peer sends more requests a second than agreed", clause: "SEC-13", advice: "compare with the agreement; raise peers[].limits" }
     Overload { "admit.overload", 503 "Service Unavailable", q850: 42, Internal,
         "a table of this node is full", clause: "RFC 3261 §21.5.4", advice: "add nodes, or raise limits.*" }
+    QueueDelay { "admit.queue_delay", 503 "Service Unavailable", q850: 42, Internal,
+        "messages wait too long before this node looks at them", clause: "RFC 7339 §5.10.2, OC-07", advice: "add nodes or workers; see ibcf_queue_delay_seconds" }
     Draining { "admit.draining", 503 "Service Unavailable", q850: 41, Internal,
         "this node is going out of service", clause: "RFC 3261 §21.5.4", advice: "none: the peer tries another node" }
     TooManyHops { "screen.max_forwards", 483 "Too Many Hops", q850: 25, Upstream,
@@ -152,6 +154,8 @@ catalogue! {
         "CANCEL for a request that is not in progress here", clause: "RFC 3261 §16.10", advice: "none" }
     Cancelled { "forward.cancelled", 487 "Request Terminated", q850: 31, Upstream,
         "the caller gave up before an answer", clause: "RFC 3261 §16.10", advice: "none" }
+    PeerOverload { "forward.peer_overload", 503 "Service Unavailable", q850: 42, Downstream,
+        "every target asked for fewer requests than come", clause: "RFC 7339 §5.10, OC-07", advice: "none: they are overloaded; see ibcf_target_overload_percent" }
     Timeout { "forward.timeout", 408 "Request Timeout", q850: 18, Downstream,
         "no target answered in time", clause: "RFC 3261 §16.8", advice: "check the peer's reachability" }
     TimerC { "forward.timer_c", 408 "Request Timeout", q850: 19, Downstream,

@@ -21,6 +21,7 @@ use crate::time::Time;
 mod bounded;
 mod connection;
 mod family;
+mod overload;
 mod probe;
 mod tags;
 mod targets;
@@ -28,6 +29,7 @@ mod targets;
 pub use bounded::{Bounded, BoundedShard};
 pub use connection::ConnectionResult;
 pub use family::{Family, Kind, Sample};
+pub use overload::OverloadShard;
 pub use probe::ProbeResult;
 pub use tags::TagStatistics;
 use tags::Tags;
@@ -329,6 +331,7 @@ pub struct WorkerShard {
     pub answers_evicted: Evictions,
     pub locations_evicted: Evictions,
     pub refusal_events_suppressed: Counter,
+    pub overload: OverloadShard,
 }
 
 /// What had to make room in a cache, by why.
@@ -444,6 +447,7 @@ impl Shared {
         let mut families = family::families(&self.workers, &peers);
         families.push(self.tags.family());
         families.extend(targets::families(&self.health.all(), now));
+        families.extend(overload::families(&self.workers, now));
         families
     }
 }

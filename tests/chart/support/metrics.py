@@ -34,6 +34,7 @@ GAUGES = {
     "ibcf_cdr_queue_records",
     "ibcf_config_generation",
     "ibcf_drain_state",
+    "ibcf_overload_percent",
     "ibcf_peer_targets",
     "ibcf_peer_up",
     "ibcf_socket_buffer_asked_bytes",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ibcf_sip::event::Event;
 use ibcf_sip::input::TargetSet;
@@ -85,6 +86,11 @@ impl<H: Handler, F: Fn(Arc<Snapshot>) -> H> Serving<H, F> {
     /// Tells the own border that a message did not arrive.
     pub(super) fn own_unreachable(&mut self, destination: SocketAddr, excerpt: &[u8], now: Now) {
         self.handle(Input::Unreachable { destination, excerpt }, excerpt, now);
+    }
+
+    /// Tells the own border how long the message that comes next waited.
+    pub(super) fn waited(&mut self, delay: Duration, now: Now) {
+        self.handle(Input::QueueDelay(delay), &[], now);
     }
 
     /// Wakes everybody who was handed something, once.

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::AtomicU8;
 use std::time::Instant;
 
 use ibcf_sip::event::Event;
@@ -14,6 +15,10 @@ use crate::core::{Core, CoreConfig};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What [`STALL`] is while a worker does nothing until it is something else.
+const STALLED: u8 = 1;
+static STALL: AtomicU8 = AtomicU8::new(0);
+
 /// Answers each datagram with its own bytes behind the number of the worker; some bytes make it do other things.
 struct Echo {
     worker: u8,
@@ -21,12 +26,20 @@ struct Echo {
     seen: u64,
     due: Option<Time>,
     waiting: Option<(ListenerIndex, SocketAddr)>,
+    waited: Duration,
 }
 
 impl Echo {
     #[allow(clippy::needless_pass_by_value)] // the shape of `Border::new`
     fn make(config: BorderConfig, snapshot: Arc<Snapshot>) -> Self {
-        Self { worker: config.worker, generation: snapshot.generation, seen: 0, due: None, waiting: None }
+        Self {
+            worker: config.worker,
+            generation: snapshot.generation,
+            seen: 0,
+            due: None,
+            waiting: None,
+            waited: Duration::ZERO,
+        }
     }
 
     fn reply((listener, to): (ListenerIndex, SocketAddr), text: &str, out: &mut Outputs) {
@@ -40,6 +53,13 @@ impl Echo {
             "PANIC" => panic!("told to"),
             "COUNT" => Self::reply(from, &format!("seen {}", self.seen), out),
             "GENERATION" => Self::reply(from, &format!("generation {}", self.generation), out),
+            "WAITED" => Self::reply(from, &format!("waited {}", self.waited.as_millis()), out),
+            "STALL" => {
+                STALL.store(STALLED, Ordering::Release);
+                while STALL.load(Ordering::Acquire) == STALLED {
+                    std::thread::yield_now();
+                }
+            }
             "LATER" => {
                 self.waiting = Some(from);
                 self.due = Some(now.time + Duration::from_millis(30));
@@ -86,6 +106,7 @@ impl Handler for Echo {
                 out.events.push(Event::Alarm { name: "closed", detail: String::new(), unix_ms: 0 });
             }
             Input::Broken { flow, .. } => out.send(flow, b"broken"),
+            Input::QueueDelay(waited) => self.waited = waited,
             Input::Tick | Input::Drain | Input::Targets(_) => {}
         }
     }
@@ -168,6 +189,25 @@ fn a_datagram_is_answered_from_the_socket_it_came_to() {
         assert_eq!(running.ask("hello"), "0 hello");
         running.core.stop();
     }
+}
+
+#[test]
+fn the_border_hears_how_long_messages_waited() {
+    let running = Running::start(1, "127.0.0.1:0");
+    running.send("STALL");
+    while STALL.load(Ordering::Acquire) != STALLED {
+        std::thread::yield_now();
+    }
+    running.send("WAITED");
+    let until = Instant::now() + Duration::from_millis(50);
+    while Instant::now() < until {
+        std::thread::yield_now();
+    }
+    STALL.store(0, Ordering::Release);
+    let told = running.receive();
+    let waited: u64 = told.strip_prefix("waited ").and_then(|ms| ms.parse().ok()).expect("a number");
+    assert!((40..5_000).contains(&waited), "{told}");
+    running.core.stop();
 }
 
 #[test]

@@ -3,10 +3,12 @@
 //! Nothing here creates state for a sender: floods and scans end in this stage. It knows addresses, rates and counts, and of
 //! what it refused the keys, in a fixed number of places; it refuses to know anything that stands in a message.
 
+mod queue_delay;
 mod rate;
 mod refused;
 mod source;
 
+pub use queue_delay::QueueDelay;
 pub use rate::{Rate, TokenBucket};
 pub use refused::RefusedLately;
 pub use source::SourceTable;

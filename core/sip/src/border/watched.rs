@@ -87,7 +87,8 @@ impl Border {
         self.watched.find(key)
     }
 
-    fn health_at(&self, hop: &Flow, transport: Transport) -> Option<&Arc<TargetHealth>> {
+    /// The same by where a message went.
+    pub(crate) fn health_at(&self, hop: &Flow, transport: Transport) -> Option<&Arc<TargetHealth>> {
         self.health(&TargetKey { peer: hop.peer?, transport, address: hop.remote })
     }
 

@@ -31,6 +31,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use serde::Serialize;
 
+use super::restriction::Restriction;
 use crate::snapshot::Transport;
 use crate::time::Time;
 
@@ -112,6 +113,7 @@ pub struct TargetHealth {
     is_listed: AtomicBool,
     word: AtomicU64,
     blocked_until_ms: AtomicU64,
+    restriction: Restriction,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +163,7 @@ impl TargetHealth {
             is_listed: AtomicBool::new(false),
             word: AtomicU64::new(Word::UP.pack()),
             blocked_until_ms: AtomicU64::new(0),
+            restriction: Restriction::default(),
         }
     }
 
@@ -177,6 +180,11 @@ impl TargetHealth {
     /// Is it in the configuration, or where its peer was located?
     pub fn is_listed(&self) -> bool {
         self.is_listed.load(Ordering::Relaxed)
+    }
+
+    /// How many requests it asked to be spared (RFC 7339).
+    pub const fn restriction(&self) -> &Restriction {
+        &self.restriction
     }
 
     /// What is known of it at *now*.

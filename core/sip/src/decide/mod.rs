@@ -14,6 +14,7 @@ pub mod number;
 mod number_table;
 mod prefixes;
 mod questions;
+mod restriction;
 mod rules;
 mod targets;
 

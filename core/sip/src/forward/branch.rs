@@ -10,7 +10,7 @@ use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, RequestLine};
 use crate::parse;
 use crate::reason::Reason;
-use crate::rewrite::{self, Draft, DraftScratch, Ticket};
+use crate::rewrite::{self, Draft, DraftScratch, Ticket, ViaOffers};
 use crate::screen::Rejection;
 use crate::snapshot::{ListenerIndex, PeerIndex};
 use crate::statistics::Way;
@@ -54,6 +54,8 @@ pub(super) enum Sending {
     Sent,
     /// Its peer carries as many calls as agreed.
     Full,
+    /// It asked for fewer requests, and this is one of them.
+    HeldBack,
 }
 
 /// What the record has to know of the request as it left.
@@ -92,6 +94,7 @@ impl Border {
                 match self.try_target(id, context, message, &target, scope) {
                     Sending::Sent => return Ok(()),
                     Sending::Full => is_full = true,
+                    Sending::HeldBack => {}
                 }
             }
         }
@@ -108,6 +111,7 @@ impl Border {
         }
         let reason = match () {
             () if is_full => Reason::PeerCapacity,
+            () if context.decision.is_held_back => Reason::PeerOverload,
             () if context.decision.is_blocked => Reason::Blocked,
             () if context.decision.is_unlocated => Reason::LocationFailed,
             // A request other than INVITE never gets a 408 (RFC 4320 §4.2).
@@ -128,6 +132,9 @@ impl Border {
     ) -> Sending {
         let generation = Arc::clone(&context.generation);
         let peer = generation.snapshot.peer(target.peer);
+        if self.is_held_back(context, target, scope) {
+            return Sending::HeldBack;
+        }
         let mut place = None;
         if context.place.is_some() {
             place = DownstreamPlace::take(generation.statistics(target.peer), peer.limits.calls_max);
@@ -369,8 +376,12 @@ impl Border {
         }
         let transport = snapshot.transport(crossing.listener_out);
         let sent_by = (transport, self.address_of(crossing.listener_out, snapshot));
+        let offers = ViaOffers {
+            connection_reuse: to.connection_reuse,
+            overload_control: to.overload_control.is_some(),
+        };
         draft.prepend_with(HeaderId::Via, |out| {
-            rewrite::via_value(out, sent_by, to.connection_reuse, |out| crossing.branch.write(out));
+            rewrite::via_value(out, sent_by, offers, |out| crossing.branch.write(out));
         });
         if transport.is_reliable() {
             rewrite::need_content_length(&mut draft, message.body().len());

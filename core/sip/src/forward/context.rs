@@ -59,6 +59,8 @@ pub(crate) struct RequestContext {
     pub(crate) dialogs: SmallVec<[super::DialogKey; 2]>,
     pub(crate) facts: Facts,
     pub(crate) place: Option<UpstreamPlace>,
+    /// Whoever sent it heeds what we ask for in the Via of responses (RFC 7339).
+    pub(crate) heeds_overload: bool,
     /// By what a request that came another way is known to be this one.
     pub(crate) merge_key: Option<NonZeroU64>,
 }
@@ -114,6 +116,8 @@ pub(crate) struct Decision {
     pub(crate) next_target: usize,
     /// Some target was left out because it asked to be left alone.
     pub(crate) is_blocked: bool,
+    /// Some target was left out because it asked for fewer requests.
+    pub(crate) is_held_back: bool,
     /// Some Request-URI led nowhere, or nobody knew where.
     pub(crate) is_unlocated: bool,
     pub(crate) attempts_left: u8,

@@ -108,6 +108,7 @@ impl Border {
         if context.method() == Method::Bye {
             self.end_call(message, context.upstream, route.downstream, &context.generation, scope);
         }
+        self.count_spared(context, &route, scope);
         self.start_branch(id, context, Some(message), route.downstream, route.hop, scope);
         Ok(())
     }

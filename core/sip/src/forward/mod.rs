@@ -14,6 +14,7 @@ mod hook;
 mod locate;
 mod merged;
 mod next_hop;
+mod overload;
 mod places;
 mod probe;
 mod record;

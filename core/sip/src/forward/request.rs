@@ -12,7 +12,7 @@ use crate::flow::Flow;
 use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri, is_emergency};
 use crate::parse;
 use crate::reason::Reason;
-use crate::rewrite::{self, Draft};
+use crate::rewrite::{self, Draft, UpstreamHop};
 use crate::screen::{self, Rejection, Screened};
 use crate::snapshot::{PeerIndex, Snapshot};
 use crate::statistics::Way;
@@ -169,6 +169,8 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         let tag = self.to_tag(message);
+        let report = received.peer.filter(|peer| self.heeds_overload(message, *peer));
+        let report = report.map(|_| self.overload_report(scope));
         let method = message.request().map_or(Method::Other(b""), |request| request.method);
         let source = received.flow.remote;
         scope.out.send_with(self.reply_to(message, received.flow), |arena| {
@@ -177,7 +179,7 @@ impl Border {
                 status,
                 phrase,
                 &tag,
-                (source, std::time::Duration::ZERO),
+                UpstreamHop { source, delay: std::time::Duration::ZERO, report },
                 headers,
                 arena,
             );
@@ -190,7 +192,7 @@ impl Border {
 
     /// May it begin? Requests inside dialogs always may; emergency calls pass every limit but draining (TEL-20).
     fn admit(
-        &self,
+        &mut self,
         key: ServerKey,
         message: &Message<'_>,
         request: RequestLine<'_>,
@@ -211,6 +213,9 @@ impl Border {
         }
         if is_emergency(request.uri) {
             return Ok(());
+        }
+        if self.queue_delay.refuses(scope.now.time) {
+            return Err(Rejection::new(Reason::QueueDelay));
         }
         let limits = self.generation.snapshot.peer(peer).limits;
         if let Some(per_second) = limits.requests_per_second {
@@ -346,6 +351,7 @@ impl Border {
             dialogs: smallvec::SmallVec::new(),
             facts: Facts::default(),
             place: None,
+            heeds_overload: self.heeds_overload(message, upstream),
             merge_key: None,
         }
     }

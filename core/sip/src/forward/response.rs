@@ -142,6 +142,7 @@ impl Border {
         status: u16,
         scope: &mut Scope<'_>,
     ) {
+        self.hear_overload(context, number, message, scope);
         let Some(effect) = self.hear(id, context, number, status, Some(message), scope) else { return };
         match effect {
             ClientEffect::Pass if status < 200 => {

@@ -7,7 +7,7 @@ use crate::event::Outcome;
 use crate::message::{HeaderId, Message, Method};
 use crate::parse;
 use crate::reason::Reason;
-use crate::rewrite::{self, Draft};
+use crate::rewrite::{self, Draft, UpstreamHop};
 use crate::screen::Rejection;
 use crate::snapshot::PeerIndex;
 use crate::statistics::Way;
@@ -121,7 +121,11 @@ impl Border {
     ) {
         let mut out = std::mem::take(&mut self.buffer);
         out.clear();
-        let from = (context.arrival.flow.remote, scope.now.time.since(context.arrival.time));
+        let from = UpstreamHop {
+            source: context.arrival.flow.remote,
+            delay: scope.now.time.since(context.arrival.time),
+            report: context.heeds_overload.then(|| self.overload_report(scope)),
+        };
         let mut write = |border: &Self, message: &Message<'_>| {
             let tag = if status > 100 { border.to_tag(message) } else { [0; 16] };
             rewrite::write_response(message, status, phrase, &tag, from, headers, &mut out);
@@ -287,6 +291,7 @@ impl Border {
             let values = variables(context, downstream);
             snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
         }
+        rewrite::report_overload(&mut draft, context.heeds_overload.then(|| self.overload_report(scope)));
         if snapshot.transport(context.arrival.flow.listener).is_reliable() {
             rewrite::need_content_length(&mut draft, response.body().len());
         }

@@ -56,6 +56,7 @@ pub(crate) struct ViaEntry {
     pub(crate) received: Option<Span>,
     pub(crate) has_rport: bool,
     pub(crate) rport: Option<u16>,
+    pub(crate) has_overload: bool,
 }
 
 /// Where the parts of From or To stand.

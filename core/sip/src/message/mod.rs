@@ -11,6 +11,7 @@ pub mod header_id;
 pub mod index;
 pub mod method;
 pub mod name_addr;
+pub mod overload;
 pub mod params;
 pub mod uri;
 pub mod values;
@@ -26,11 +27,13 @@ use index::{AddressEntry, UriEntry, ViaEntry};
 pub(crate) use index::{HeaderEntry, Span, StartEntry};
 pub use method::Method;
 pub use name_addr::NameAddr;
+pub use overload::Feedback;
 pub use params::{Param, Params, ParamsIter};
 pub use uri::{Uri, UriKind};
 pub(crate) use uri::{has_scheme, is_emergency};
 pub use values::{HeaderValue, elements};
 pub use via::Via;
+pub(crate) use via::is_overload;
 
 use crate::parse::scan;
 
@@ -254,6 +257,7 @@ impl<'a> Message<'a> {
             received: via.received.map(|received| self.span_of(received)),
             has_rport: via.has_rport,
             rport: via.rport,
+            has_overload: via.has_overload,
         }));
         Ok(via)
     }
@@ -348,6 +352,7 @@ impl<'a> Message<'a> {
             received: read.received.map(|received| self.part(received)),
             has_rport: read.has_rport,
             rport: read.rport,
+            has_overload: read.has_overload,
         }
     }
 

@@ -21,6 +21,7 @@ pub struct Via<'a> {
     pub(super) received: Option<&'a [u8]>,
     pub(super) has_rport: bool,
     pub(super) rport: Option<u16>,
+    pub(super) has_overload: bool,
 }
 
 impl<'a> Via<'a> {
@@ -58,6 +59,7 @@ impl<'a> Via<'a> {
             received: None,
             has_rport: false,
             rport: None,
+            has_overload: false,
         };
         via.branch = params.check_each(b"branch", |name, value| match name.len() {
             5 if name.eq_ignore_ascii_case(b"rport") && !via.has_rport => {
@@ -67,6 +69,7 @@ impl<'a> Via<'a> {
             8 if name.eq_ignore_ascii_case(b"received") => {
                 via.received = via.received.or(Some(value.unwrap_or_default()));
             }
+            2 | 6 | 7 | 11 if is_overload(name) => via.has_overload = true,
             _ => {}
         })?;
         Ok(via)
@@ -92,6 +95,11 @@ impl<'a> Via<'a> {
         if self.has_rport { Some(self.rport) } else { None }
     }
 
+    /// Tells whether there is any parameter of overload control (RFC 7339 §4).
+    pub const fn has_overload(&self) -> bool {
+        self.has_overload
+    }
+
     /// Returns the `maddr` parameter.
     pub fn maddr(&self) -> Option<&'a [u8]> {
         self.params.value(b"maddr")
@@ -101,6 +109,11 @@ impl<'a> Via<'a> {
     pub fn host_is_ip(&self) -> Option<IpAddr> {
         parse_ip(self.host)
     }
+}
+
+/// Is it the name of a parameter of overload control (RFC 7339 §9)?
+pub(crate) fn is_overload(name: &[u8]) -> bool {
+    [&b"oc"[..], b"oc-seq", b"oc-algo", b"oc-validity"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Splits behind the token at the front, blanks before it skipped.

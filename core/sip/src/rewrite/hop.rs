@@ -3,21 +3,30 @@
 use std::net::SocketAddr;
 
 use super::draft::Draft;
+use super::overload::{ANNOUNCEMENT, OverloadReport};
 use super::text::{split_first, split_param, write_address, write_clean, write_ip, write_line, write_number};
-use crate::message::{HeaderId, Message, Method, Via};
+use crate::message::{HeaderId, Message, Method, Via, is_overload};
 use crate::parse::scan;
 use crate::snapshot::Transport;
 
 /// What a request of our own may still travel.
 const MAX_FORWARDS: &[u8] = b"70";
 
+/// What our Via offers to the other side, as agreed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ViaOffers {
+    /// It may send its requests on our connections (RFC 5923 §5).
+    pub connection_reuse: bool,
+    /// It may ask us for fewer requests (RFC 7339 §4.1).
+    pub overload_control: bool,
+}
+
 /// Appends the value of our Via: `SIP/2.0/UDP host:port;rport;branch=...` (PX-12, PX-50). A response comes back on the
-/// connection that the request left on, so `rport` stands only where there is none; with *`may_reuse`* the other side may
-/// send its requests there too (RFC 5923 §5).
+/// connection that the request left on, so `rport` stands only where there is none.
 pub fn via_value(
     out: &mut Vec<u8>,
     (transport, address): (Transport, SocketAddr),
-    may_reuse: bool,
+    offers: ViaOffers,
     write_branch: impl FnOnce(&mut Vec<u8>),
 ) {
     out.extend_from_slice(b"SIP/2.0/");
@@ -26,11 +35,14 @@ pub fn via_value(
     write_address(address, out);
     if !transport.is_reliable() {
         out.extend_from_slice(b";rport");
-    } else if may_reuse {
+    } else if offers.connection_reuse {
         out.extend_from_slice(b";alias");
     }
     out.extend_from_slice(b";branch=");
     write_branch(out);
+    if offers.overload_control {
+        out.extend_from_slice(ANNOUNCEMENT);
+    }
 }
 
 /// Says how long the body is, if nobody has: in a stream nothing else ends the message (RFC 3261 §18.3, PX-12).
@@ -40,19 +52,42 @@ pub fn need_content_length(draft: &mut Draft<'_>, length: usize) {
     }
 }
 
-/// Writes into the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
+/// Writes into the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4), and takes out what it says of overload
+/// control, which is between its sender and us (RFC 7339 §5.4).
 pub fn via_received(draft: &mut Draft<'_>, source: SocketAddr) {
     if draft.message().top_via().is_ok_and(|via| is_complete(&via, source)) {
         return;
     }
     if let Some(at) = draft.first(HeaderId::Via).map(|header| header.at) {
-        draft.edit_value(at, |value, out| stamp(value, source, out));
+        draft.edit_value(at, |value, out| stamp(value, source, None, out));
     }
 }
 
-/// Says the Via all that is to be known of where it came from?
+/// Puts *report* into the top Via of a response that is passed on. What others wrote there in our name goes in any case
+/// (RFC 7339 §5.6).
+pub fn report_overload(draft: &mut Draft<'_>, report: Option<OverloadReport>) {
+    let Some(at) = draft.first(HeaderId::Via).map(|header| header.at) else { return };
+    draft.edit_value(at, |value, out| {
+        let (top, rest) = split_first(value);
+        let Ok(via) = Via::parse(top) else { return false };
+        if report.is_none() && !via.has_overload() {
+            return false;
+        }
+        let params = via.params.as_bytes();
+        out.extend_from_slice(top.get(..top.len() - params.len()).unwrap_or_default());
+        each_param(params, |name, text| {
+            if !is_overload(name) {
+                out.extend_from_slice(text);
+            }
+        });
+        finish(report, rest, out);
+        true
+    });
+}
+
+/// Says the Via all that is to be known of where it came from, and no more?
 pub(super) fn is_complete(via: &Via<'_>, source: SocketAddr) -> bool {
-    via.rport().is_none() && via.received().is_none() && names(via, source)
+    via.rport().is_none() && via.received().is_none() && !via.has_overload() && names(via, source)
 }
 
 /// Does the sent-by name the address of *source*?
@@ -63,41 +98,62 @@ fn names(via: &Via<'_>, source: SocketAddr) -> bool {
 /// Appends *line_value*, the value of the topmost Via line, with `received` and `rport` in its first element.
 ///
 /// `received` is added when the sent-by names another address than *source*, and always with `rport`. A `received` that
-/// the sender wrote itself is replaced: it is ours to say. Returns `false`, and appends nothing of use, when there is
-/// nothing to change or the element cannot be read.
-pub(super) fn stamp(line_value: &[u8], source: SocketAddr, out: &mut Vec<u8>) -> bool {
+/// the sender wrote itself is replaced: it is ours to say. Of overload control there is afterwards what *report* says.
+/// Returns `false`, and appends nothing of use, when there is nothing to change or the element cannot be read.
+pub(super) fn stamp(
+    line_value: &[u8],
+    source: SocketAddr,
+    report: Option<OverloadReport>,
+    out: &mut Vec<u8>,
+) -> bool {
     let (top, rest) = split_first(line_value);
     let Ok(via) = Via::parse(top) else { return false };
     let names_source = names(&via, source);
     let params = via.params.as_bytes();
     out.extend_from_slice(top.get(..top.len() - params.len()).unwrap_or_default());
-    // The parameters one by one, each as written, but for the two that are ours to write.
-    let (mut left, mut is_changed) = (params, !names_source);
+    // The parameters one by one, each as written, but for those that are ours to write.
+    let mut is_received_asked = !names_source;
+    each_param(params, |name, text| {
+        if name.eq_ignore_ascii_case(b"rport") {
+            out.extend_from_slice(b";rport=");
+            write_number(u32::from(source.port()), out);
+            is_received_asked = true;
+        } else if name.eq_ignore_ascii_case(b"received") {
+            is_received_asked = true;
+        } else if !is_overload(name) {
+            out.extend_from_slice(text);
+        }
+    });
+    if is_received_asked {
+        out.extend_from_slice(b";received=");
+        write_ip(source.ip(), out);
+    } else if !via.has_overload() && report.is_none() {
+        return false;
+    }
+    finish(report, rest, out);
+    true
+}
+
+/// Hands on each parameter: its name, and all of it as written.
+fn each_param(params: &[u8], mut take: impl FnMut(&[u8], &[u8])) {
+    let mut left = params;
     while !left.is_empty() {
         let (text, behind) = split_param(left);
         left = behind;
         let name = scan::split_where(text.get(1..).unwrap_or_default(), |byte| byte == b'=').0;
-        let is = |known: &[u8]| scan::trim(name).eq_ignore_ascii_case(known);
-        if is(b"rport") {
-            out.extend_from_slice(b";rport=");
-            write_number(u32::from(source.port()), out);
-            is_changed = true;
-        } else if is(b"received") {
-            is_changed = true;
-        } else {
-            out.extend_from_slice(text);
-        }
+        take(scan::trim(name), text);
     }
-    if !is_changed {
-        return false;
+}
+
+/// Appends the report, and the elements behind the first.
+fn finish(report: Option<OverloadReport>, rest: &[u8], out: &mut Vec<u8>) {
+    if let Some(report) = report {
+        report.write(out);
     }
-    out.extend_from_slice(b";received=");
-    write_ip(source.ip(), out);
     if !rest.is_empty() {
         out.extend_from_slice(b", ");
         out.extend_from_slice(rest);
     }
-    true
 }
 
 /// Appends the ACK for a final response other than 2xx to the INVITE that we sent (§17.1.1.3).
@@ -188,7 +244,9 @@ mod tests {
             (Transport::Tls, "[::1]:5061", "SIP/2.0/TLS [::1]:5061;branch=z9hG4bKx"),
         ] {
             let mut out = Vec::new();
-            via_value(&mut out, (transport, address.parse().unwrap()), false, |out| out.extend(b"z9hG4bKx"));
+            via_value(&mut out, (transport, address.parse().unwrap()), ViaOffers::default(), |out| {
+                out.extend(b"z9hG4bKx");
+            });
             assert_eq!(text(&out), expected);
             assert!(Via::parse(&out).is_ok());
         }

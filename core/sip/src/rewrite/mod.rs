@@ -15,6 +15,7 @@ mod header_rules;
 mod history;
 mod hop;
 mod key_ring;
+mod overload;
 mod probe;
 mod record_route;
 mod request_uri;
@@ -33,12 +34,16 @@ pub use charging::{
 pub use draft::{Draft, DraftHeader, DraftScratch, HeaderName};
 pub use header_edits::HeaderEdit;
 pub use header_rules::{HeaderRules, ShortText, Variable, VariableValues};
-pub use hop::{need_content_length, via_received, via_value, write_ack, write_cancel, write_outline};
+pub use hop::{
+    ViaOffers, need_content_length, report_overload, via_received, via_value, write_ack, write_cancel,
+    write_outline,
+};
 pub use key_ring::{KeyRing, TOKEN_LENGTH, Ticket, TokenError, host_tag, peer_tag, place_tag};
+pub use overload::OverloadReport;
 pub use probe::{Probe, write_probe};
 pub use record_route::{token_of, write_uri as write_record_route};
 pub use request_uri::set_host as set_request_uri_host;
-pub use response::write_response;
+pub use response::{UpstreamHop, write_response};
 pub use session_timer::{
     bound as bound_session, bounds as session_bounds, grant as grant_session, granted_interval,
     is_session_refresh, is_too_short,

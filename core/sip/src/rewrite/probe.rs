@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::hop::via_value;
+use super::hop::{ViaOffers, via_value};
 use super::text::write_address;
 use crate::snapshot::Transport;
 
@@ -39,7 +39,7 @@ pub fn write_probe(probe: &Probe<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"OPTIONS ");
     uri(target, out);
     out.extend_from_slice(b" SIP/2.0\r\nVia: ");
-    via_value(out, (transport, probe.own), false, |out| out.extend_from_slice(probe.branch));
+    via_value(out, (transport, probe.own), ViaOffers::default(), |out| out.extend_from_slice(probe.branch));
     out.extend_from_slice(b"\r\nMax-Forwards: 70\r\nFrom: <sip:");
     out.extend_from_slice(probe.domain.as_bytes());
     out.extend_from_slice(b">;tag=");

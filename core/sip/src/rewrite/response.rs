@@ -4,21 +4,33 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hop::{copy, is_complete, stamp};
+use super::overload::OverloadReport;
 use super::text::{write_clean, write_number};
 use crate::message::{HeaderId, Message};
 use crate::parse::scan;
 
+/// What the border knows of the way that a response takes.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamHop {
+    /// Where the request came from.
+    pub source: SocketAddr,
+    /// How long ago.
+    pub delay: Duration,
+    /// What its sender is asked for (RFC 7339), if it heeds that.
+    pub report: Option<OverloadReport>,
+}
+
 /// Appends a response to *request*, which may have faults: what it lacks, the response lacks too.
 ///
-/// The Via list is copied line by line; the topmost gets `received` and `rport`. From, To, Call-ID and `CSeq` are copied as
+/// The Via list is copied line by line; the topmost gets `received` and `rport`, and what the sender is asked for. From, To, Call-ID and `CSeq` are copied as
 /// received; To gets *to_tag* unless it has a tag or the status is 100. A 100 carries the request's Timestamp, and how long
-/// it took (*delay*, §8.2.6.1). Nothing else of the request comes back: no Record-Route, no P-Charging-Vector (EN-28).
+/// it took (§8.2.6.1). Nothing else of the request comes back: no Record-Route, no P-Charging-Vector (EN-28).
 pub fn write_response(
     request: &Message<'_>,
     status: u16,
     phrase: &str,
     to_tag: &[u8],
-    (source, delay): (SocketAddr, Duration),
+    hop: UpstreamHop,
     extra: &[(&str, &[u8])],
     out: &mut Vec<u8>,
 ) {
@@ -27,7 +39,8 @@ pub fn write_response(
     out.push(b' ');
     write_clean(phrase.as_bytes(), out);
     out.extend_from_slice(b"\r\n");
-    let is_stamped = request.top_via().is_ok_and(|via| is_complete(&via, source));
+    let UpstreamHop { source, delay, report } = hop;
+    let is_stamped = report.is_none() && request.top_via().is_ok_and(|via| is_complete(&via, source));
     for (at, via) in request.all(HeaderId::Via).enumerate() {
         if at > 0 || is_stamped {
             copy(request, &via.line, out);
@@ -36,7 +49,7 @@ pub fn write_response(
         let before = out.len();
         out.extend_from_slice(via.name);
         out.extend_from_slice(b": ");
-        if stamp(via.value, source, out) {
+        if stamp(via.value, source, report, out) {
             out.extend_from_slice(b"\r\n");
         } else {
             out.truncate(before);
@@ -111,7 +124,11 @@ mod tests {
                 status,
                 phrase,
                 b"own",
-                ("127.0.0.1:40000".parse().unwrap(), Duration::ZERO),
+                UpstreamHop {
+                    source: "127.0.0.1:40000".parse().unwrap(),
+                    delay: Duration::ZERO,
+                    report: None,
+                },
                 extra,
                 &mut out,
             );

@@ -90,6 +90,8 @@ pub struct Limits {
     pub connection_idle_ms_max: u64,
     /// How long connecting, a TLS handshake, and the arrival of one message may each take.
     pub connection_step_ms_max: u64,
+    /// Above it some of the new work is refused.
+    pub queue_delay_ms_max: u64,
 }
 
 impl Default for Limits {
@@ -112,6 +114,7 @@ impl Default for Limits {
             connection_queue_bytes_max: 1 << 20,
             connection_idle_ms_max: 600_000,
             connection_step_ms_max: 10_000,
+            queue_delay_ms_max: 100,
         }
     }
 }
@@ -300,6 +303,9 @@ pub struct Agreement {
     /// May requests to the peer leave on connections that it opened (RFC 5923)?
     #[serde(default)]
     pub connection_reuse: bool,
+    /// How the two networks ask each other for fewer requests; not at all unless set.
+    #[serde(default)]
+    pub overload_control: Option<OverloadControl>,
     #[serde(default)]
     pub charging: Charging,
     /// Ids of rule sets for messages received from the peer, in order.
@@ -314,6 +320,14 @@ pub struct Agreement {
     /// How the length of sessions is bounded; left to the user agents unless set.
     #[serde(default)]
     pub session_timer: Option<SessionTimer>,
+}
+
+/// How a server asks its clients for fewer requests (RFC 7339, TS 29.165 §21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverloadControl {
+    /// So many percent fewer.
+    Loss,
 }
 
 /// What the border sees to as a proxy that cares for the session timer (RFC 4028 §8, PX-60, EX-23).

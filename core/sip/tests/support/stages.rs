@@ -243,7 +243,7 @@ impl Stages {
         }
         draft.prepend_with(HeaderId::Via, |out| {
             let sent_by = (Transport::Udp, address(BORDER_PEER));
-            rewrite::via_value(out, sent_by, false, |out| {
+            rewrite::via_value(out, sent_by, rewrite::ViaOffers::default(), |out| {
                 out.extend_from_slice(b"z9hG4bK0123456789abcdef01");
             });
         });
