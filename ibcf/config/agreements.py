@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from ibcf.config.screening import Screening
 from ibcf.config.section import Section
 from ibcf.config.values import (
     Duration,
@@ -111,3 +112,5 @@ class Agreement(Section):
     """May our reason stand in a Reason header of responses to this peer?"""
     session_timer: SessionTimer | None = None
     """Bounds for the length of sessions (RFC 4028); left to the user agents unless set."""
+    screening: Screening | None = None
+    """What may stand in a message; everything unless set."""

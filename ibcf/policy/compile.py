@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ibcf.config.locator import Locator
     from ibcf.config.peers import Peer, Probe
     from ibcf.config.routes import Route
+    from ibcf.config.screening import HeaderScreening, Screening
     from ibcf.config.timers import Timers
     from ibcf.config.tls import PeerTls, TlsIdentity
     from ibcf.config.tree import Path, Tree
@@ -251,11 +252,29 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "sent_rules": agreement.header_rules.sent,
         "reason_header": agreement.reason_header,
         "session_timer": None if agreement.session_timer is None else _session_timer(agreement.session_timer),
+        "screening": None if agreement.screening is None else _screening(agreement.screening),
     }
 
 
 def _session_timer(timer: SessionTimer) -> dict[str, int]:
     return {"expires_ms_max": milliseconds(timer.expires_max), "expires_ms_min": milliseconds(timer.expires_min)}
+
+
+def _screening(screening: Screening) -> dict[str, Any]:
+    return {"headers": _header_screening(screening.headers)}
+
+
+def _header_screening(headers: HeaderScreening) -> dict[str, Any] | None:
+    if not headers.model_fields_set:
+        return None
+    return {
+        "allow": headers.allow,
+        "otherwise": "pass" if headers.allow is None else headers.otherwise,
+        "remove": headers.remove,
+        "refuse": headers.refuse,
+        "lookalikes": headers.lookalikes,
+        "repeated": headers.repeated,
+    }
 
 
 def _rule_set(rule_set: HeaderRuleSet) -> dict[str, Any]:

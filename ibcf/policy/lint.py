@@ -12,6 +12,7 @@ from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
 from ibcf.policy.ranges import gaps, overlaps
 from ibcf.policy.reach import may_meet, unreachable
+from ibcf.policy.screened import needed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def lint(loaded: Loaded) -> list[Fault]:
     config = loaded.config
     checks = (
         *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
-        *(_header_rules, _unused),
+        *(_header_rules, needed_headers, _unused),
     )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)

@@ -120,6 +120,13 @@ catalogue! {
         "the body is longer than agreed", clause: "SC-09, SC-10", advice: "raise agreements[].body_size_max if it is agreed" }
     HeaderSize { "screen.header_size", 513 "Message Too Large", q850: 111, Policy,
         "the headers are longer than agreed", clause: "SEC-10", advice: "raise agreements[].header_size_max if it is agreed" }
+    Header { "screen.header", 403 "Forbidden", q850: 111, Policy,
+        "a header stands in the request that is not agreed", clause: "SC-05, SC-17",
+        advice: "the trace names it; add it to agreements[].screening.headers.allow if it is agreed" }
+    HeaderLookalike { "screen.header_lookalike", 400 "Bad Request", q850: 111, Policy,
+        "the name of a header looks like that of another one", clause: "SEC-12", advice: "the trace names it; treat as an attack, or correct the sender" }
+    HeaderRepeated { "screen.header_repeated", 400 "Bad Request", q850: 111, Policy,
+        "a header stands more than once that may stand once", clause: "SEC-12", advice: "the trace names it; correct the sender" }
     UntrustedOrig { "screen.untrusted_orig", 403 "Forbidden", q850: 57, Upstream,
         "an untrusted peer asked for originating service (Route with `orig`)", clause: "EN-13", advice: "treat as an attack unless the peer should be trusted" }
     OutOfDialog { "screen.out_of_dialog", 481 "Call/Transaction Does Not Exist", q850: 41, Upstream,

@@ -329,6 +329,10 @@ impl Border {
         for (rule, edit) in crossing.hooked.map(Hooked::edits).unwrap_or_default() {
             edit.apply(&mut draft, snapshot.routes.id(*rule), trace);
         }
+        // What the border itself writes from here on is its own business.
+        if let Some(screening) = &to.screening {
+            screening.leave_out(&mut draft, &to.id, trace);
+        }
         if crossing.is_initial || message.first(HeaderId::PChargingVector).is_some() {
             let name = snapshot.node.name.as_str();
             let charged = rewrite::apply_charging_to_request(

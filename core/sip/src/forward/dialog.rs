@@ -131,6 +131,7 @@ impl Border {
         };
         let loop_hash = self.loop_hash(message, request);
         let branch = message.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
+        let agreement = generation.snapshot.agreement(upstream);
         let crossing = Crossing {
             generation: &generation,
             upstream,
@@ -150,7 +151,9 @@ impl Border {
         };
         let mut bytes = std::mem::take(&mut self.outgoing);
         bytes.clear();
-        self.write_request(message, request, &crossing, &mut bytes, scope);
+        self.with_cleaned(message, agreement, scope, |border, cleaned, scope| {
+            border.write_request(cleaned, request, &crossing, &mut bytes, scope)
+        });
         scope.step(
             Stage::Forward,
             None,

@@ -6,6 +6,7 @@
 mod branch;
 mod calls;
 mod cancel;
+mod cleaning;
 mod context;
 mod decision;
 mod dialog;

@@ -402,8 +402,26 @@ impl Border {
             || "method, hops, options, sizes".to_owned(),
             Some("RFC 3261 §16.3"),
         );
+        self.with_cleaned(message, agreement, scope, |border, cleaned, scope| {
+            if cleaned.bytes().as_ptr() != message.bytes().as_ptr() {
+                context.request = cleaned.bytes().into(); // of which later tries are made
+            }
+            border.begin_screened(id, context, cleaned, &routes, is_for_us, scope)
+        })
+    }
+
+    /// The stages behind `screen`, for a request without what may not cross.
+    fn begin_screened(
+        &mut self,
+        id: SlotId,
+        context: &mut RequestContext,
+        message: &Message<'_>,
+        routes: &OwnRoutes,
+        is_for_us: bool,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
         if !context.is_initial {
-            context.dialog_route = Some(self.dialog_route(context, message, &routes, scope)?);
+            context.dialog_route = Some(self.dialog_route(context, message, routes, scope)?);
             return self.forward_in_dialog(id, context, message, scope);
         }
         if is_for_us {
@@ -411,8 +429,10 @@ impl Border {
             return Ok(());
         }
         if context.is_invite() {
+            let generation = std::sync::Arc::clone(&context.generation);
             let limits = generation.snapshot.peer(context.upstream).limits;
-            let calls_max = if is_emergency(request.uri) { None } else { limits.calls_max };
+            let is_emergency = message.request().is_some_and(|request| is_emergency(request.uri));
+            let calls_max = if is_emergency { None } else { limits.calls_max };
             let statistics = generation.statistics(context.upstream);
             let place = UpstreamPlace::take(self.worker, context.direction(), statistics, calls_max);
             context.place = Some(place.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);

@@ -63,7 +63,11 @@ impl Border {
             stage_of(reason),
             context.rule(),
             "refused",
-            || format!("{} {} ({})", rejection.status, rejection.phrase, reason.id()),
+            || {
+                let colon = if rejection.detail.is_empty() { "" } else { ": " };
+                let (status, phrase) = (rejection.status, &rejection.phrase);
+                format!("{status} {phrase} ({}){colon}{}", reason.id(), rejection.detail)
+            },
             Some(reason.entry().clause),
         );
         let reason_value = reason_header(context, reason);
@@ -267,10 +271,16 @@ impl Border {
         let mut draft = Draft::new(*response, &mut scratch);
         let trace = &mut scope.out.trace;
         draft.pop_value(HeaderId::Via);
+        if let Some(screening) = &from.screening {
+            screening.clean(&mut draft, &from.id, trace);
+        }
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
         for rules in &from.received_rules {
             let values = variables(context, downstream);
             snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
+        }
+        if let Some(screening) = &to.screening {
+            screening.leave_out(&mut draft, &to.id, trace);
         }
         let charged = rewrite::apply_charging_to_response(
             &mut draft,

@@ -190,7 +190,7 @@ impl<'a> Draft<'a> {
     }
 
     /// May there be a header of one of these ids? `false` is sure.
-    pub(super) const fn has_any(&self, ids: u128) -> bool {
+    pub(crate) const fn has_any(&self, ids: u128) -> bool {
         self.present & ids != 0
     }
 
@@ -407,7 +407,7 @@ impl<'a> Draft<'a> {
 
     /// Removes those of the headers with one of the *ids* for which *keep* says `false`, in one pass, and returns how many
     /// there were.
-    pub(super) fn retain(&mut self, ids: u128, mut keep: impl FnMut(&DraftHeader<'_>) -> bool) -> usize {
+    pub(crate) fn retain(&mut self, ids: u128, mut keep: impl FnMut(&DraftHeader<'_>) -> bool) -> usize {
         if !self.has_any(ids) {
             return 0;
         }

@@ -1,10 +1,16 @@
 //! Stage `screen`: may this request cross? (RFC 3261 §16.3, TS 24.229 §5.10.6, TS 29.165)
 //!
-//! Looks at one request and the agreement with its sender; keeps nothing and edits nothing.
+//! Looks at one message and the agreement with its sender, and keeps nothing. What is refused is refused here; what is taken
+//! out of a message ([`Screening`]) is taken out of the draft that it is given.
 
+mod headers;
+mod lookalikes;
 mod rejection;
+mod screening;
 
 pub use rejection::Rejection;
+use screening::Removed;
+pub use screening::Screening;
 
 use crate::message::{HeaderId, Message, RequestLine, UriKind};
 use crate::parse::scan;
@@ -40,6 +46,7 @@ const CHECKS: &[Check] = &[
     body_size,
     header_size,
     session_interval,
+    contents,
 ];
 
 /// Runs all checks; the first that fails decides.
@@ -126,4 +133,9 @@ fn body_size(screened: &Screened<'_>) -> Result<(), Rejection> {
 fn header_size(screened: &Screened<'_>) -> Result<(), Rejection> {
     let max = screened.agreement.header_bytes_max.unwrap_or(usize::MAX);
     if screened.message.headers_end() > max { Err(Rejection::new(Reason::HeaderSize)) } else { Ok(()) }
+}
+
+/// What is agreed on the contents of messages (TS 24.229 §5.10.6).
+fn contents(screened: &Screened<'_>) -> Result<(), Rejection> {
+    screened.agreement.screening.as_ref().map_or(Ok(()), |screening| screening.check(screened))
 }

@@ -17,24 +17,45 @@ pub struct Rejection {
     pub phrase: Cow<'static, str>,
     /// Headers that the answer must carry (Allow, Unsupported, Retry-After ...).
     pub headers: SmallVec<[(&'static str, Vec<u8>); 1]>,
+    /// What of the request it was, for the trace; empty when the reason says it all.
+    pub detail: String,
 }
 
 impl Rejection {
     /// Refuses with the status and phrase of the catalogue.
     pub fn new(reason: Reason) -> Self {
         let entry = reason.entry();
-        Self { reason, status: entry.status, phrase: Cow::Borrowed(entry.phrase), headers: SmallVec::new() }
+        Self {
+            reason,
+            status: entry.status,
+            phrase: Cow::Borrowed(entry.phrase),
+            headers: SmallVec::new(),
+            detail: String::new(),
+        }
     }
 
     /// Refuses with a status and phrase of the operator's choice (GEN-05).
     pub fn with_status(reason: Reason, status: u16, phrase: &str) -> Self {
-        Self { reason, status, phrase: Cow::Owned(phrase.to_owned()), headers: SmallVec::new() }
+        Self {
+            reason,
+            status,
+            phrase: Cow::Owned(phrase.to_owned()),
+            headers: SmallVec::new(),
+            detail: String::new(),
+        }
     }
 
     /// Adds a header to the answer.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: Vec<u8>) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Says what of the request it was.
+    #[must_use]
+    pub fn because(mut self, detail: &[u8]) -> Self {
+        self.detail = String::from_utf8_lossy(detail).into_owned();
         self
     }
 }

@@ -6,6 +6,7 @@ mod condition;
 mod header_rules;
 mod peer;
 mod route;
+mod screening;
 
 use std::net::SocketAddr;
 
@@ -20,6 +21,7 @@ pub use header_rules::{
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
 pub use route::{Fork, Redirects, Refusal, Route, RouteAction, RoutePeer};
 pub(crate) use route::{attempts_default, failover_default};
+pub use screening::{Act, HeaderScreening, Screening};
 
 /// The format that this core reads. A document with another number is refused.
 pub const VERSION: u32 = 1;
@@ -320,6 +322,9 @@ pub struct Agreement {
     /// How the length of sessions is bounded; left to the user agents unless set.
     #[serde(default)]
     pub session_timer: Option<SessionTimer>,
+    /// What may stand in a message; everything unless set.
+    #[serde(default)]
+    pub screening: Option<Screening>,
 }
 
 /// How a server asks its clients for fewer requests (RFC 7339, TS 29.165 §21).

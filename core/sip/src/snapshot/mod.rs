@@ -19,6 +19,7 @@ pub use peer::{Peer, PeerHealth};
 use crate::admit::SourceTable;
 use crate::decide::{Lists, RouteTable};
 use crate::rewrite::{HeaderRules, KeyRing, peer_tag};
+use crate::screen::Screening;
 
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident)+) => {
@@ -187,6 +188,7 @@ pub struct Agreement {
     pub sent_rules: Vec<RuleSetIndex>,
     pub reason_header: bool,
     pub session_timer: Option<SessionTimer>,
+    pub screening: Option<Arc<Screening>>,
 }
 
 /// See [`document::SessionTimer`]; in seconds, as the headers have it.
@@ -446,7 +448,16 @@ fn resolve_agreement(
         sent_rules: rule_sets("sent_rules", &agreement.sent_rules)?,
         reason_header: agreement.reason_header,
         session_timer: resolve_session_timer(at, agreement.session_timer)?,
+        screening: resolve_screening(at, agreement.screening.as_ref())?,
     })
+}
+
+fn resolve_screening(
+    at: usize,
+    screening: Option<&document::Screening>,
+) -> Result<Option<Arc<Screening>>, SnapshotError> {
+    let place = format!("agreements[{at}].screening");
+    screening.map(|screening| Screening::compile(screening, &place).map(Arc::new)).transpose()
 }
 
 /// RFC 4028 §4: 90 seconds is the least that an interval may be; the header counts in seconds.

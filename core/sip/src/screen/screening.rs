@@ -1,0 +1,83 @@
+//! What two operators agreed on of the contents of messages (TS 24.229 §5.10.6, TS 29.165 §6.1): refuse, remove, or let pass.
+//!
+//! A request is refused for what it holds before anything else is done with it. What is removed is gone before rules look at
+//! the request. ACK and BYE are never refused, nor is a response: they go on without what they may not carry, since one cannot be
+//! answered, the second ends a call, and the third would leave the caller waiting.
+
+use crate::message::Method;
+use crate::rewrite::Draft;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::document;
+use crate::trace::{Stage, Step, Trace};
+
+use super::headers::Headers;
+use super::{Rejection, Screened};
+
+/// The screening of one agreement, ready to run.
+#[derive(Debug)]
+pub struct Screening {
+    headers: Option<Headers>,
+}
+
+impl Screening {
+    /// Compiles the section at *place*.
+    ///
+    /// # Errors
+    ///
+    /// A name or value that cannot be screened.
+    pub fn compile(document: &document::Screening, place: &str) -> Result<Self, SnapshotError> {
+        let headers = document.headers.as_ref();
+        let headers =
+            headers.map(|headers| Headers::compile(headers, &format!("{place}.headers"))).transpose()?;
+        Ok(Self { headers })
+    }
+
+    /// Refuses a request for what it holds; never one that cannot be refused.
+    pub(super) fn check(&self, screened: &Screened<'_>) -> Result<(), Rejection> {
+        let method = screened.request.method;
+        if matches!(method, Method::Ack | Method::Bye) {
+            return Ok(());
+        }
+        self.headers.as_ref().map_or(Ok(()), |headers| headers.check(screened.message, method))
+    }
+
+    /// Takes out of a message that came from the peer what may not stand in it; tells whether there was anything.
+    pub(crate) fn clean(&self, draft: &mut Draft<'_>, agreement: &str, trace: &mut Trace) -> bool {
+        let mut removed = Removed { agreement, trace, count: 0 };
+        if let Some(headers) = &self.headers {
+            headers.clean(draft, &mut removed);
+        }
+        removed.count > 0
+    }
+
+    /// Takes the headers that are not agreed out of a message that goes to the peer (SC-06).
+    pub(crate) fn leave_out(&self, draft: &mut Draft<'_>, agreement: &str, trace: &mut Trace) {
+        if let Some(headers) = &self.headers {
+            headers.leave_out(draft, &mut Removed { agreement, trace, count: 0 });
+        }
+    }
+}
+
+/// Hears of everything that is removed, and tells the trace.
+pub(super) struct Removed<'t> {
+    agreement: &'t str,
+    trace: &'t mut Trace,
+    count: usize,
+}
+
+impl Removed<'_> {
+    pub(super) fn header(&mut self, name: &[u8], clause: &'static str) {
+        self.thing(clause, || String::from_utf8_lossy(name).into_owned());
+    }
+
+    pub(super) fn thing(&mut self, clause: &'static str, detail: impl FnOnce() -> String) {
+        self.count += 1;
+        self.trace.step(|| Step {
+            stage: Stage::Screen,
+            rule: Some(self.agreement.to_owned()),
+            outcome: "removed",
+            detail: detail(),
+            clause: Some(clause),
+        });
+    }
+}

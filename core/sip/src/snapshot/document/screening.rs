@@ -1,0 +1,42 @@
+//! Section `agreements[].screening`: what may stand in a message that crosses (SC-01 to SC-19).
+
+use serde::Deserialize;
+
+/// What is looked at; what is not given passes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)] // documented at their types
+pub struct Screening {
+    pub headers: Option<HeaderScreening>,
+}
+
+/// What becomes of something that may not cross.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Nothing.
+    #[default]
+    Pass,
+    /// The message goes on without it.
+    Remove,
+    /// The request is refused. What cannot be refused (ACK, BYE, a response) goes on without it.
+    Refuse,
+}
+
+/// Headers (SC-05, SC-06, SC-17).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeaderScreening {
+    /// Names that may stand, beside those that SIP needs; all when not given.
+    pub allow: Option<Vec<String>>,
+    /// What becomes of the others.
+    pub otherwise: Act,
+    /// Names that are removed.
+    pub remove: Vec<String>,
+    /// Names for which a request is refused.
+    pub refuse: Vec<String>,
+    /// What becomes of a name that looks like a known one (SEC-12).
+    pub lookalikes: Act,
+    /// What becomes of the second and later of a header that stands once (SEC-12).
+    pub repeated: Act,
+}

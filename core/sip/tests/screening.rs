@@ -1,0 +1,263 @@
+//! What may stand in a message by agreement (SC-01 to SC-19): refused with its status, removed from the bytes, or passed.
+//!
+//! ```text
+//! B ── INVITE with what is not agreed ──► 403, or on to A without it
+//! A ── 200 with what is not agreed ─────► on to B without it, never refused
+//! ```
+
+mod support;
+
+use serde_json::{Value, json};
+use support::*;
+
+/// A world whose agreement with B screens like that.
+fn screening(section: &Value) -> World {
+    let mut policy = policy();
+    policy["agreements"][1]["screening"] = section.clone();
+    World::with(&policy)
+}
+
+/// An INVITE from B with *extra* header lines and a body.
+fn invite(call: &str, extra: &[&str], body: &str) -> String {
+    from_side(B, "fb", "INVITE", "sip:alice@a.example", call, 1, "", extra, body)
+}
+
+/// What B is told of an INVITE with *extra* lines: the first line; and that it is counted by *reason*.
+fn refusal(section: &Value, extra: &[&str], reason: &str) -> Sent {
+    let mut world = screening(section);
+    let sent = world.receive(B, &invite("s1", extra, ""));
+    assert_eq!(sent.len(), 1, "{extra:?}: {:?}", sent.iter().map(Sent::start).collect::<Vec<_>>());
+    assert_eq!(world.metric("ibcf_rejections_total", &[reason]), 1, "{reason} is counted");
+    assert_eq!(world.records()[0].reason, Some(reason));
+    world.assert_quiet();
+    sent[0].clone()
+}
+
+/// The INVITE that A gets.
+fn passed(section: &Value, extra: &[&str]) -> Sent {
+    let mut world = screening(section);
+    let sent = world.receive(B, &invite("s1", extra, ""));
+    only(&sent, "INVITE").clone()
+}
+
+/// The lines of a message that are not the border's.
+fn lines_of(sent: &Sent, names: &[&str]) -> Vec<String> {
+    let head = sent.text.split("\r\n\r\n").next().unwrap_or_default();
+    let is_of = |line: &&str| {
+        names
+            .iter()
+            .any(|name| line.split(':').next().is_some_and(|found| found.trim().eq_ignore_ascii_case(name)))
+    };
+    head.split("\r\n").filter(is_of).map(str::to_owned).collect()
+}
+
+#[test]
+fn headers_that_are_removed_are_gone_and_the_rest_is_as_it_came() {
+    let section = json!({"headers": {"remove": ["Call-Info", "X-Own", "s"]}});
+    let extra = [
+        "Call-Info: <http://x/y>",
+        "x-own : a",
+        "x-Own:b",
+        "SUBJECT: c",
+        "X-Owner: kept",
+        "Supported:  timer ",
+    ];
+    let sent = passed(&section, &extra);
+    assert_eq!(lines_of(&sent, &["call-info", "x-own", "subject", "s"]), [""; 0]);
+    assert_eq!(lines_of(&sent, &["x-owner", "supported"]), ["X-Owner: kept", "Supported:  timer "]);
+}
+
+#[test]
+fn a_header_that_is_refused_gets_403() {
+    let section = json!({"headers": {"refuse": ["Diversion", "X-Own"]}});
+    for line in ["Diversion: <sip:x@y>", "DIVERSION : a", "x-own: a"] {
+        let sent = refusal(&section, &[line], "screen.header");
+        assert_eq!(sent.start(), "SIP/2.0 403 Forbidden", "{line}");
+    }
+    passed(&section, &["Subject: a"]);
+}
+
+#[test]
+fn what_is_not_allowed_is_removed_and_what_sip_needs_stays() {
+    let section =
+        json!({"headers": {"allow": ["Supported", "X-Own", "P-Asserted-Identity"], "otherwise": "remove"}});
+    let extra = [
+        "Supported: 100rel",
+        "Require: timer",
+        "x-own: a",
+        "User-Agent: b",
+        "X-Other: c",
+        "Session-Expires: 1800",
+        "Privacy: id",
+        "History-Info: <sip:x>;index=1",
+        "Authorization: Digest a=\"b\"",
+        "Path: <sip:p;lr>",
+        "Proxy-Authorization: Digest a=\"b\"",
+    ];
+    let sent = passed(&section, &extra);
+    let names = [
+        "supported",
+        "require",
+        "x-own",
+        "user-agent",
+        "x-other",
+        "session-expires",
+        "privacy",
+        "history-info",
+        "authorization",
+        "path",
+        "proxy-authorization",
+        "call-id",
+        "cseq",
+        "from",
+        "to",
+        "contact",
+        "max-forwards",
+    ];
+    let kept: Vec<String> =
+        lines_of(&sent, &names).iter().map(|line| line.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(
+        kept,
+        [
+            "Max-Forwards",
+            "From",
+            "To",
+            "Call-ID",
+            "CSeq",
+            "Contact",
+            "Supported",
+            "Require",
+            "x-own",
+            "Session-Expires",
+            "Privacy",
+            "Authorization",
+            "Path",
+            "Proxy-Authorization"
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_allowed_can_be_refused() {
+    let section = json!({"headers": {"allow": ["Supported"], "otherwise": "refuse"}});
+    assert_eq!(refusal(&section, &["User-Agent: b"], "screen.header").start(), "SIP/2.0 403 Forbidden");
+    assert_eq!(refusal(&section, &["X-Other: b"], "screen.header").start(), "SIP/2.0 403 Forbidden");
+    passed(&section, &["k: 100rel", "Require: timer"]);
+}
+
+#[test]
+fn lookalikes_are_refused_removed_or_passed() {
+    let lookalikes = ["P_Asserted_Identity: <tel:+1>", "Fr0m: <sip:x>", "Cal1-ID: x", "Via.: SIP/2.0/UDP x"];
+    for line in lookalikes {
+        let refused = json!({"headers": {"lookalikes": "refuse"}});
+        assert_eq!(
+            refusal(&refused, &[line], "screen.header_lookalike").start(),
+            "SIP/2.0 400 Bad Request",
+            "{line}"
+        );
+        let sent = passed(&json!({"headers": {"lookalikes": "remove"}}), &[line, "X-Own: a"]);
+        assert!(!sent.text.contains(line), "{line}");
+        assert_eq!(sent.header("X-Own"), "a");
+        assert!(passed(&json!({"headers": {"lookalikes": "pass"}}), &[line]).text.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn a_header_that_stands_once_stands_once() {
+    let section = json!({"headers": {"repeated": "refuse"}});
+    for lines in [
+        ["P-Charging-Vector: icid-value=1", "p-charging-vector: icid-value=2"],
+        ["Subject: a", "s: b"],
+        ["Content-Type: application/sdp", "c: text/plain"],
+        ["m: <sip:other@198.51.100.20>", "X-Own: a"],
+    ] {
+        let sent = refusal(&section, &lines, "screen.header_repeated");
+        assert_eq!(sent.start(), "SIP/2.0 400 Bad Request", "{lines:?}");
+    }
+    passed(&section, &["Supported: a", "Supported: b", "X-Own: a", "X-Own: b"]);
+    let sent = passed(&json!({"headers": {"repeated": "remove"}}), &["Subject: a", "s: b", "Date: c"]);
+    assert_eq!(lines_of(&sent, &["subject", "s", "date"]), ["Subject: a", "Date: c"]);
+}
+
+#[test]
+fn a_response_is_never_refused_and_goes_on_without() {
+    let mut policy = policy();
+    let section = json!({"headers": {"refuse": ["Warning"], "remove": ["Server"], "lookalikes": "refuse", "repeated": "refuse"}});
+    policy["agreements"][1]["screening"] = section;
+    let mut world = World::with(&policy);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "r1", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let extra = ["Warning: 399 x \"y\"", "Server: z", "Via_: x", "Subject: a", "Subject: b", "Allow: INVITE"];
+    let sent = world.receive(B, &respond(&invite, "200 OK", "tb", &extra));
+    let answer = only(&sent, "SIP/2.0 200");
+    let found = lines_of(answer, &["warning", "server", "via_", "subject", "allow"]);
+    assert_eq!(found, ["Subject: a", "Allow: INVITE"]);
+}
+
+#[test]
+fn what_does_not_come_from_a_peer_does_not_go_to_it_either() {
+    let section = json!({"headers": {"allow": ["Supported"], "otherwise": "refuse"}});
+    let mut world = screening(&section);
+    let extra = ["User-Agent: core", "Supported: timer"];
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "x1", 1, "", &extra, ""));
+    let invite = only(&sent, "INVITE").clone();
+    assert_eq!(lines_of(&invite, &["user-agent", "supported"]), ["Supported: timer"]);
+    assert!(
+        invite.header("P-Charging-Vector").contains("icid-value"),
+        "what the border writes itself is no matter of it"
+    );
+    assert_eq!(invite.headers("Record-Route").len(), 2);
+
+    let mut world = screening(&json!({"headers": {"remove": ["Server"]}}));
+    let sent = world.receive(B, &invite_to_a("x2"));
+    let towards_a = only(&sent, "INVITE").clone();
+    let sent = world.receive(A, &respond(&towards_a, "200 OK", "ta", &["Server: core"]));
+    assert_eq!(only(&sent, "SIP/2.0 200").headers("Server"), [""; 0]);
+}
+
+fn invite_to_a(call: &str) -> String {
+    invite(call, &[], "")
+}
+
+#[test]
+fn requests_inside_a_dialog_are_screened_but_a_bye_always_ends_the_call_and_an_ack_arrives() {
+    let mut world = screening(&json!({"headers": {"refuse": ["Diversion"], "remove": ["Subject"]}}));
+    let sent = world.receive(B, &invite_to_a("d1"));
+    let towards_a = only(&sent, "INVITE").clone();
+    let sent = world.receive(A, &respond(&towards_a, "200 OK", "ta", &[]));
+    let answer = only(&sent, "SIP/2.0 200").clone();
+    let routes = routes(&answer);
+    let mut extra: Vec<&str> = routes.iter().map(String::as_str).collect();
+    extra.extend(["Diversion: <sip:x>", "Subject: y"]);
+    let target = format!("sip:bob@{A}");
+    let within = |method: &str, cseq: u32| from_side(B, "fb", method, &target, "d1", cseq, "ta", &extra, "");
+
+    let sent = world.receive(B, &within("ACK", 1));
+    assert_eq!(lines_of(only(&sent, "ACK"), &["diversion", "subject"]), [""; 0]);
+    let sent = world.receive(B, &within("INVITE", 2));
+    only(&sent, "SIP/2.0 403");
+    world.receive(B, &within("ACK", 2));
+    let sent = world.receive(B, &within("BYE", 3));
+    let bye = only(&sent, "BYE").clone();
+    assert_eq!(lines_of(&bye, &["diversion", "subject"]), [""; 0]);
+    world.receive(A, &respond(&bye, "200 OK", "ta", &[]));
+    world.assert_quiet();
+}
+
+#[test]
+fn rules_and_later_tries_see_what_is_left() {
+    let mut policy = policy();
+    policy["agreements"][0]["screening"] = json!({"headers": {"remove": ["Subject"]}});
+    policy["routes"] = json!([
+        {"id": "marked", "condition": {"headers": [{"header": "Subject", "test": {"present": true}}]},
+         "action": {"kind": "reject", "reason": "decide.forbidden"}},
+        {"id": "to_b", "action": {"kind": "route", "to": [{"peer": "carrier_b", "priority": 1}, {"peer": "carrier_c", "priority": 2}]}},
+    ]);
+    let mut world = World::with(&policy);
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "l1", 1, "", &["Subject: x"], ""));
+    let first = only(&sent, "INVITE").clone();
+    assert_eq!(first.headers("Subject"), [""; 0]);
+    let sent = world.receive(B, &respond(&first, "503 Full", "tb", &[]));
+    let second = only(&sent, "INVITE");
+    assert_eq!((second.to.to_string().as_str(), second.headers("Subject")), (C, vec![]));
+}
