@@ -114,3 +114,12 @@ class Agreement(Section):
     """Bounds for the length of sessions (RFC 4028); left to the user agents unless set."""
     screening: Screening | None = None
     """What may stand in a message; everything unless set."""
+    resource_priority: Annotated[tuple[Token, ...], Unique, OneOrMany] = ()
+    """Values of Resource-Priority (RFC 4412) or namespaces, `ets.0`, `wps`, with which requests pass every limit."""
+
+    @model_validator(mode="after")
+    def check_trust(self) -> Self:
+        """Refuse to believe a network about priority that is believed about nothing."""
+        if self.resource_priority and not self.trusted:
+            raise ValueError("resource_priority needs trusted: true")
+        return self

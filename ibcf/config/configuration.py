@@ -9,9 +9,11 @@ from pydantic import ConfigDict, Field
 from ibcf.config.admin import Admin
 from ibcf.config.agreements import Agreement
 from ibcf.config.charging import Charging
+from ibcf.config.emergency import Emergency
 from ibcf.config.enum_services import EnumService
 from ibcf.config.header_rules import HeaderRuleSet
 from ibcf.config.keys import Key
+from ibcf.config.limiters import Limiter
 from ibcf.config.limits import Limits, UnknownSource
 from ibcf.config.listeners import Listener
 from ibcf.config.lists import NumberListFile
@@ -67,5 +69,9 @@ class Config(Section):
     """Places to look numbers up."""
     locator: Locator | None = None
     """Where next hops that are given as a domain are looked up."""
+    emergency: Emergency = Field(default_factory=Emergency)
+    """Numbers of emergency services."""
+    limiters: Annotated[tuple[Limiter, ...], Field(max_length=1_000)] = ()
+    """How much of what their rules match may pass."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     """Where requests go, in order."""

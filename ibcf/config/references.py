@@ -39,6 +39,8 @@ _REFERENCES = (
     _Reference("certificate", "tls", (("listeners", "*", "tls"),)),
     _Reference("peer", "peers", (("routes", "*", "to", "*", "peer"),)),
     _Reference("enum service", "enum", (("routes", "*", "enum"),)),
+    _Reference("list", "lists", (("emergency", "lists", "*"), ("emergency", "lists", "*", "list"))),
+    _Reference("limiter", "limiters", (("routes", "*", "limit"),)),
     _Reference(
         "header rule set",
         "header_rules",
@@ -69,6 +71,7 @@ _UNIQUE = (
     ("header_rules", "@", "rules", "*"),
     ("lists", "*"),
     ("enum", "*"),
+    ("limiters", "*"),
     ("routes", "*"),
 )
 

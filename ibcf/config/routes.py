@@ -1,17 +1,17 @@
-"""Section `routes`: where a request goes. The first rule that matches decides; `enum`, `tag` and `hook` go on."""
+"""Section `routes`: where a request goes. The first rule that matches decides; some actions go on with the next."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
 from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, Within, written
 
-GO_ON = ("enum", "tag", "hook")
+GO_ON = ("enum", "tag", "limit", "hook")
 """Actions behind which the next rule follows, or may."""
 DECIDE = ("to", "reject", "drop")
 """Actions that end the walk of the rules."""
@@ -31,16 +31,8 @@ class Reject(Section):
     """Another status than the catalogue's."""
     phrase: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
     """Another phrase than the catalogue's."""
-    retry_after: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=1))] | None = None
+    retry_after: Annotated[Duration, Within(timedelta(seconds=1), timedelta(days=1)), WholeSeconds] | None = None
     """So long the sender should stay away: Retry-After, in whole seconds."""
-
-    @field_validator("retry_after")
-    @classmethod
-    def check_seconds(cls, value: timedelta | None) -> timedelta | None:
-        """Refuse parts of seconds, which the header cannot say."""
-        if value is not None and value % timedelta(seconds=1):
-            raise ValueError(f"must be whole seconds (got {written(value)})")
-        return value
 
 
 class RoutePeer(Section):
@@ -91,6 +83,8 @@ class Route(Section):
     """A name for its record, the log and `ibcf_calls_tagged_total`; the next rule follows."""
     hook: Hook | None = None
     """Asks a function of the operator's; the next rule follows, unless that says otherwise."""
+    limit: Id | None = None
+    """Counts it by this limiter, and refuses it where that has no room; else the next rule follows."""
     to: Annotated[tuple[RoutePeer, ...], Field(min_length=1)] | None = None
     """Sends it to one of these peers."""
     reject: Reject | None = None

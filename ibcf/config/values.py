@@ -23,8 +23,11 @@ _DURATION_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _SIZE_UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
+_RATE = re.compile(r"([0-9]{1,7})/(s|m|h|d)")
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+FREQUENCY_MAX = 1_000_000
 
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -111,6 +114,14 @@ class Size(int):
 
 
 @dataclass(frozen=True, slots=True)
+class Frequency:
+    """So many in a time."""
+
+    count: int
+    period: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class HostPort:
     """An IP address and a port."""
 
@@ -167,6 +178,20 @@ def parse_size(value: object) -> Size:
     if match is None:
         raise ValueError(f"must be a size with its unit: 512B, 64KiB, 16MiB, 1GiB (got {shown(value)})")
     return Size(int(match[1]) * _SIZE_UNITS[match[2]])
+
+
+def parse_rate(value: object) -> Frequency:
+    """Return the rate that *value* stands for.
+
+    >>> parse_rate("100/m")
+    Frequency(count=100, period=datetime.timedelta(seconds=60))
+    """
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match[1]) <= FREQUENCY_MAX:
+        raise ValueError(
+            f"must be a number from 1 to {FREQUENCY_MAX} and a time: 5/s, 100/m, 30/h (got {shown(value)})"
+        )
+    return Frequency(int(match[1]), timedelta(milliseconds=_DURATION_UNITS_MS[match[2]]))
 
 
 def parse_network(value: object) -> IPv4Network | IPv6Network:
@@ -245,6 +270,12 @@ class _OneOrMany:
         return {"anyOf": [listed["items"], listed]}
 
 
+def _whole_seconds(value: timedelta) -> timedelta:
+    if value % timedelta(seconds=1):
+        raise ValueError(f"must be whole seconds (got {written(value)})")
+    return value
+
+
 def _unique(items: tuple[T, ...]) -> tuple[T, ...]:
     for at, item in enumerate(items):
         if item in items[:at]:
@@ -254,6 +285,7 @@ def _unique(items: tuple[T, ...]) -> tuple[T, ...]:
 
 Duration = Annotated[timedelta, Parsed(parse_duration, {"type": "string", "pattern": rf"^{_DURATION.pattern}$"})]
 SizeBytes = Annotated[Size, Parsed(parse_size, {"type": "string", "pattern": rf"^{_SIZE.pattern}$"})]
+Rate = Annotated[Frequency, Parsed(parse_rate, {"type": "string", "pattern": rf"^{_RATE.pattern}$"})]
 Cidr = Annotated[IPv4Network | IPv6Network, Parsed(parse_network, {"type": "string", "examples": ["192.0.2.0/24"]})]
 BindAddress = Annotated[HostPort, Parsed(parse_bind_address, {"type": "string", "examples": ["127.0.0.1:0"]})]
 Address = Annotated[HostPort, Parsed(parse_host_port, {"type": "string", "examples": ["192.0.2.1:5060"]})]
@@ -270,5 +302,7 @@ DomainPattern = Annotated[
 NumberPrefix = Annotated[str, Grammar(r"\+[0-9]{1,15}", 'the beginning of a global number: "+44", "+4490"', 16)]
 EnumServiceType = Annotated[str, Grammar(_SERVICE, "an enumservice, type or type:subtype: sip, pstn:sip", 65)]
 Text = Annotated[str, AfterValidator(_no_control_characters)]
+WholeSeconds = AfterValidator(_whole_seconds)
+"""For headers that count in seconds."""
 Unique = AfterValidator(_unique)
 OneOrMany = _OneOrMany()

@@ -62,6 +62,10 @@ def _refusal(reject: Reject) -> dict[str, Any]:
     return refusal
 
 
+def _limit(route: Route) -> dict[str, Any]:
+    return {"kind": "limit", "limiter": route.limit}
+
+
 def _drop(_route: Route) -> dict[str, Any]:
     return {"kind": "drop"}
 
@@ -72,5 +76,6 @@ _ACTIONS: Final[dict[str, Callable[[Route], dict[str, Any]]]] = {
     "hook": _hook,
     "to": _to,
     "reject": _reject,
+    "limit": _limit,
     "drop": _drop,
 }

@@ -16,7 +16,8 @@ from ibcf.config.values import milliseconds
 from ibcf.errors import ConfigError, SnapshotRefusedError
 from ibcf.hooks.modules import HookModules
 from ibcf.policy.actions import action
-from ibcf.policy.conditions import condition
+from ibcf.policy.conditions import condition, list_member
+from ibcf.policy.limits import limiter
 from ibcf.policy.lists import NumberLists
 
 if TYPE_CHECKING:
@@ -160,6 +161,11 @@ def document(config: Config, *, generation: int = 1) -> dict[str, Any]:
             }
             for service in config.enum
         ],
+        "emergency": {
+            "numbers": config.emergency.numbers,
+            "lists": [list_member(one) for one in config.emergency.lists],
+        },
+        "limiters": [limiter(one) for one in config.limiters],
         "routes": [_route(route) for route in config.routes],
     }
 
@@ -251,6 +257,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "received_rules": agreement.header_rules.received,
         "sent_rules": agreement.header_rules.sent,
         "reason_header": agreement.reason_header,
+        "resource_priorities": agreement.resource_priority,
         "session_timer": None if agreement.session_timer is None else _session_timer(agreement.session_timer),
         "screening": None if agreement.screening is None else _screening(agreement.screening),
     }

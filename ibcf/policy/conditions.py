@@ -40,13 +40,13 @@ def condition(match: Match) -> dict[str, Any]:
             "prefixes": match.number_prefix or (),
             "ranges": match.number_range or (),
             "digits": match.number_length,
-            "lists": [_list(one) for one in match.number_list or ()],
+            "lists": [list_member(one) for one in match.number_list or ()],
         },
         "calling": {
             "prefixes": match.calling_prefix or (),
             "ranges": match.calling_range or (),
             "digits": match.calling_length,
-            "lists": [_list(one) for one in match.calling_list or ()],
+            "lists": [list_member(one) for one in match.calling_list or ()],
         },
         "headers": [_header(header) for header in match.header or ()],
         "body_types": match.body_type or (),
@@ -65,7 +65,8 @@ def condition(match: Match) -> dict[str, Any]:
     }
 
 
-def _list(member: str | NumberList) -> dict[str, Any]:
+def list_member(member: str | NumberList) -> dict[str, Any]:
+    """Return what a rule, or another section, asks of a list."""
     if isinstance(member, NumberList):
         return {"list": member.list, "classes": member.class_ or ()}
     return {"list": member}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ibcf.config.certificates import chain_ends, list_ends
 from ibcf.config.fault import suggestion
@@ -15,11 +15,11 @@ from ibcf.policy.reach import may_meet, unreachable
 from ibcf.policy.screened import needed_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ibcf.config import Config, Fault, Loaded
     from ibcf.config.header_rules import HeaderRule
-    from ibcf.config.match import Match
+    from ibcf.config.match import Match, NumberList
     from ibcf.config.tree import Path
 
     Finding = tuple[Path, str]  # where, and what is odd there
@@ -33,12 +33,21 @@ METHODS = (
 CALL_METHODS = ("ACK", "BYE", "CANCEL")
 
 
+class Named(Protocol):
+    """An item of a section that others name by its id."""
+
+    @property
+    def id(self) -> str:
+        """Return its id."""
+        ...
+
+
 def lint(loaded: Loaded) -> list[Fault]:
     """Return what an operator should look at again, in the order of the file."""
     config = loaded.config
     checks = (
         *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
-        *(_header_rules, needed_headers, _unused),
+        *(_header_rules, needed_headers, _limits, _unused),
     )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
@@ -182,33 +191,49 @@ def _tests_failure(match: Match) -> bool:
     return match.enum is not None and set(match.enum) != {"found"}
 
 
+def _limits(config: Config) -> Iterator[Finding]:
+    """A rule whose limiter counts nothing of what it matches."""
+    limiters = {limiter.id: limiter for limiter in config.limiters}
+    for at, route in enumerate(config.routes):
+        if route.limit is None:
+            continue
+        limiter = limiters[route.limit]
+        if limiter.rate is None and route.match.method is not None and "INVITE" not in route.match.method:
+            methods = ", ".join(route.match.method)
+            problem = f'limits nothing: "{limiter.id}" counts calls, and {methods} makes none; give it a rate'
+            yield ("routes", at, "limit"), problem
+
+
 def _unused(config: Config) -> Iterator[Finding]:
-    agreements = {peer.agreement for peer in config.peers}
-    for at, agreement in enumerate(config.agreements):
-        if agreement.id not in agreements:
-            yield ("agreements", at, "id"), f'no peer has the agreement "{agreement.id}"'
     rules = [agreement.header_rules for agreement in config.agreements]
-    sets = {name for rule in rules for name in (*rule.received, *rule.sent)}
-    for at, rule_set in enumerate(config.header_rules):
-        if rule_set.id not in sets:
-            yield ("header_rules", at, "id"), f'no agreement uses the rule set "{rule_set.id}"'
-    named = {name for route in config.routes for name in _lists(route.match)}
-    for at, file in enumerate(config.lists):
-        if file.id not in named:
-            yield ("lists", at, "id"), f'no rule asks for the list "{file.id}"'
-    services = {route.enum for route in config.routes}
-    for at, service in enumerate(config.enum):
-        if service.id not in services:
-            yield ("enum", at, "id"), f'no route looks up in "{service.id}"'
+    lists = {name for route in config.routes for name in _lists(route.match)}
+    sections: tuple[tuple[str, Sequence[Named], set[str], str], ...] = (
+        ("agreements", config.agreements, {peer.agreement for peer in config.peers}, "no peer has the agreement"),
+        (
+            *("header_rules", config.header_rules, {name for rule in rules for name in (*rule.received, *rule.sent)}),
+            "no agreement uses the rule set",
+        ),
+        ("lists", config.lists, lists.union(_members(config.emergency.lists)), "no rule asks for the list"),
+        ("enum", config.enum, {route.enum for route in config.routes if route.enum}, "no route looks up in"),
+        ("limiters", config.limiters, {route.limit for route in config.routes if route.limit}, "no rule limits by"),
+    )
+    for section, items, used, problem in sections:
+        for at, item in enumerate(items):
+            if item.id not in used:
+                yield (section, at, "id"), f'{problem} "{item.id}"'
     if config.locator is not None and not any(peer.is_located for peer in config.peers):
         yield ("locator",), "no peer has a domain or is located by Request-URI"
 
 
 def _lists(match: Match) -> Iterator[str]:
-    for member in (*(match.number_list or ()), *(match.calling_list or ())):
-        yield member if isinstance(member, str) else member.list
+    yield from _members((*(match.number_list or ()), *(match.calling_list or ())))
     for inner in (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ())):
         yield from _lists(inner)
+
+
+def _members(members: Iterable[str | NumberList]) -> Iterator[str]:
+    for member in members:
+        yield member if isinstance(member, str) else member.list
 
 
 def _is_catch_all(match: Match) -> bool:

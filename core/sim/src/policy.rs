@@ -144,6 +144,7 @@ fn document(generation: u64, bounds: &Bounds) -> Value {
         ]}],
         "peers": peers,
         "enums": [{"id": "carrier_enum", "deadline_ms": ENUM_DEADLINE_MS, "digits_min": 7}],
+        "limiters": [{"id": "ranges", "calls_max": bounds.answered_max.unwrap_or(1_000_000), "by": "called", "digits": 6}],
         "routes": routes(is_other),
     })
 }
@@ -173,6 +174,7 @@ fn routes(is_other: bool) -> Value {
     let (b, c) = if is_other { (1, 0) } else { (0, 1) };
     let redirects = if is_other { "recurse" } else { "pass" };
     json!([
+        {"id": "ranges", "action": {"kind": "limit", "limiter": "ranges"}},
         {"id": "no_premium", "condition": {"number": {"prefixes": ["+4490"]}},
          "action": {"kind": "reject", "reason": "decide.forbidden"}},
         {"id": "located", "condition": {"direction": "exit", "domains": ["d.example"]},

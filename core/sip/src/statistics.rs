@@ -10,18 +10,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
 
-use crate::admit::TokenBucket;
+use crate::admit::{LimiterState, Limiters, TokenBucket};
 use crate::decide::{Eviction, HealthTable};
 use crate::event::Outcome;
 use crate::message::Method;
 use crate::reason::Reason;
-use crate::snapshot::Direction;
+use crate::snapshot::{Direction, Limiter};
 use crate::time::Time;
 
 mod bounded;
 mod connection;
 mod family;
 mod overload;
+mod limiters;
 mod probe;
 mod tags;
 mod targets;
@@ -364,6 +365,7 @@ pub struct Shared {
     workers: Box<[WorkerShard]>,
     peers: Mutex<Vec<Arc<PeerStatistics>>>,
     tags: Tags,
+    limiters: Limiters,
     unknown: Arc<PeerStatistics>,
     /// How many of 10,000 requests are handed to the control plane.
     sampled_share: AtomicU16,
@@ -385,6 +387,7 @@ impl Shared {
             workers: (0..workers).map(|_| WorkerShard::default()).collect(),
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
             tags: Tags::default(),
+            limiters: Limiters::new((owners.hash_one("limiters"), owners.hash_one("keys of limiters"))),
             unknown,
             sampled_share: AtomicU16::new(0),
             health: HealthTable::default(),
@@ -441,11 +444,17 @@ impl Shared {
         self.tags.get(name, self.workers.len())
     }
 
+    /// What *limiter* counts, over all workers.
+    pub fn limiter(&self, limiter: &Limiter) -> LimiterState {
+        self.limiters.get(limiter, self.workers.len())
+    }
+
     /// Everything, added up over the workers; what holds for a time only, as it is at *now*.
     pub fn families(&self, now: Time) -> Vec<Family> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut families = family::families(&self.workers, &peers);
         families.push(self.tags.family());
+        families.extend(limiters::families(&self.limiters.all(), now));
         families.extend(targets::families(&self.health.all(), now));
         families.extend(overload::families(&self.workers, now));
         families

@@ -1,6 +1,7 @@
 //! Token bucket as one number (GCRA): when the bucket would be full again. Shared by all workers without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::time::Time;
 
@@ -14,7 +15,13 @@ pub struct Rate {
 impl Rate {
     /// *per_second* in the long run, *burst* at once.
     pub fn new(per_second: u32, burst: u32) -> Self {
-        let interval_nanos = 1_000_000_000 / u64::from(per_second.max(1));
+        Self::within(per_second, Duration::from_secs(1), burst)
+    }
+
+    /// *count* in every *period* in the long run, *burst* at once.
+    pub fn within(count: u32, period: Duration, burst: u32) -> Self {
+        let period_nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        let interval_nanos = period_nanos / u64::from(count.max(1));
         Self { interval_nanos, tolerance_nanos: interval_nanos.saturating_mul(u64::from(burst.max(1) - 1)) }
     }
 }
@@ -36,6 +43,16 @@ impl TokenBucket {
             })
             .is_ok()
     }
+
+    /// Is it as full as if nobody ever took a token?
+    pub fn is_full(&self, now: Time) -> bool {
+        self.full_again_nanos.load(Ordering::Relaxed) <= now.as_nanos()
+    }
+
+    /// Fills it.
+    pub fn fill(&self) {
+        self.full_again_nanos.store(0, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +70,16 @@ mod tests {
         assert_eq!(taken(&bucket, rate, 50, start), 10);
         let passed: usize = (1..=1000).map(|ms| taken(&bucket, rate, 5, Time::from_millis(5_000 + ms))).sum();
         assert_eq!(passed, 100);
+    }
+
+    #[test]
+    fn a_rate_may_be_slower_than_one_a_second() {
+        let (bucket, rate) = (TokenBucket::default(), Rate::within(6, Duration::from_secs(60), 2));
+        assert_eq!(taken(&bucket, rate, 9, Time::from_millis(1_000)), 2);
+        assert!(!bucket.is_full(Time::from_millis(20_999)));
+        assert!(bucket.is_full(Time::from_millis(21_000)));
+        assert_eq!(taken(&bucket, rate, 9, Time::from_millis(10_999)), 0);
+        assert_eq!(taken(&bucket, rate, 9, Time::from_millis(11_000)), 1);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use crate::admit::LimiterState;
 use crate::flow::Flow;
 use crate::rewrite::peer_tag;
-use crate::snapshot::{PeerIndex, Snapshot, Transport};
+use crate::snapshot::{LimiterIndex, PeerIndex, Snapshot, Transport};
 use crate::statistics::{PeerStatistics, Shared, TagStatistics};
 
 /// How many snapshots are kept for dialogs that started on them.
@@ -19,6 +20,7 @@ pub(crate) struct Generation {
     statistics: Vec<Arc<PeerStatistics>>,
     /// Of the tags that its rules give, by their numbers.
     tagged: Vec<Arc<TagStatistics>>,
+    limiters: Vec<LimiterState>,
     tags: HashMap<u32, PeerIndex, FixedState>,
 }
 
@@ -36,7 +38,8 @@ impl Generation {
             .map(|(at, peer)| (peer_tag(&peer.id), PeerIndex(at as u16)))
             .collect();
         let tagged = snapshot.routes.tags().iter().map(|tag| shared.tag(tag)).collect();
-        Self { snapshot, statistics, tagged, tags }
+        let limiters = snapshot.limiters.iter().map(|limiter| shared.limiter(limiter)).collect();
+        Self { snapshot, statistics, tagged, limiters, tags }
     }
 
     pub(crate) fn statistics(&self, peer: PeerIndex) -> &Arc<PeerStatistics> {
@@ -48,6 +51,11 @@ impl Generation {
         if let Some(statistics) = self.tagged.get(usize::from(tag)) {
             statistics.count(worker);
         }
+    }
+
+    /// What the limiter at *index* counts.
+    pub(crate) fn limiter(&self, index: LimiterIndex) -> &LimiterState {
+        &self.limiters[index.at()]
     }
 
     /// The peer that a message came from: over TLS the one that its certificate proved, else the one with that address.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::hook::{Hook, Refusal};
 use crate::reason::Reason;
 use crate::snapshot::document::{self, Fork, Redirects, RouteAction};
-use crate::snapshot::{EnumIndex, Names, PeerIndex, SnapshotError};
+use crate::snapshot::{EnumIndex, LimiterIndex, Names, PeerIndex, SnapshotError};
 
 /// What a rule does.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(super) enum Action {
     /// The number of its tag.
     Tag(u16),
     Hook(Box<Hook>),
+    Limit(LimiterIndex),
 }
 
 /// The peers of a route, and when to go from one target to the next.
@@ -104,6 +105,9 @@ impl Action {
                     },
                 })))
             }
+            RouteAction::Limit { limiter } => {
+                Names::find(&names.limiters, limiter, "limiter", &place("limiter")).map(Action::Limit)
+            }
             RouteAction::Reject { reason, status, phrase, retry_after_s } => {
                 let (reason, phrase) = (reason.clone(), phrase.clone());
                 let written =
@@ -123,6 +127,7 @@ impl Action {
             }
             Self::Reject(Refusal { reason: Reason::Dropped, .. }) => "drop it".to_owned(),
             Self::Hook(hook) => format!("ask {}", hook.call),
+            Self::Limit(_) => "count it, then go on while there is room".to_owned(),
             Self::Reject(Refusal { reason, status, phrase, .. }) => {
                 format!("refuse it: {status} {phrase} ({})", reason.id())
             }

@@ -1,5 +1,5 @@
-//! The ordered rules of routing: the first whose condition holds decides, except that an ENUM rule looks the number up
-//! and a tag is noted, and both go on with the next.
+//! The ordered rules of routing: the first whose condition holds decides, except that an ENUM rule looks the number up,
+//! a tag is noted and a limiter counts, and these go on with the next.
 //!
 //! A rule with number prefixes, domains or a list that many ask for is found through a table, so thousands of them cost no
 //! more than a few; only rules with none of these are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
@@ -13,7 +13,7 @@ use super::hook::{Hook, Refusal};
 use crate::input::EnumOutcome;
 use crate::message::{Message, Method};
 use crate::snapshot::document::{self, Direction, Side, Transport};
-use crate::snapshot::{EnumIndex, ListenerIndex, Names, PeerIndex, SnapshotError};
+use crate::snapshot::{EnumIndex, LimiterIndex, ListenerIndex, Names, PeerIndex, SnapshotError};
 use crate::trace::{Stage, Step, Trace};
 
 /// The routes of a snapshot, compiled.
@@ -58,6 +58,8 @@ pub struct Facts<'a> {
     pub number: Option<&'a str>,
     /// The global number of the caller, if it has one.
     pub calling: Option<&'a str>,
+    /// Is it for an emergency service?
+    pub emergency: bool,
     /// What the last ENUM rule led to.
     pub enum_outcome: Option<EnumOutcome>,
     /// The request, where a rule asks for what stands in it (see [`RouteTable::reads_messages`]).
@@ -111,6 +113,17 @@ pub enum Verdict<'s> {
         rule: &'s str,
         /// Number of the tag in [`RouteTable::tags`].
         tag: u16,
+        /// The position to go on from.
+        next: usize,
+    },
+    /// Count it; where there is room, evaluate again from `next`.
+    Limit {
+        /// Id of the rule.
+        rule: &'s str,
+        /// Its position.
+        position: usize,
+        /// By what it is counted.
+        limiter: LimiterIndex,
         /// The position to go on from.
         next: usize,
     },
@@ -272,6 +285,9 @@ impl Rule {
                 Verdict::Lookup { rule, service: *service, next: position.saturating_add(1) }
             }
             Action::Route(choice) => Verdict::Route { rule, position, choice },
+            Action::Limit(limiter) => {
+                Verdict::Limit { rule, position, limiter: *limiter, next: position.saturating_add(1) }
+            }
             Action::Tag(tag) => Verdict::Tag { rule, tag: *tag, next: position.saturating_add(1) },
             Action::Reject(refusal) => Verdict::Reject { rule, position, refusal },
             Action::Hook(hook) => Verdict::Hook { rule, position, hook },
@@ -324,6 +340,7 @@ mod tests {
             request_uri: b"tel:+441632960083",
             number: Some("+441632960083"),
             calling: None,
+            emergency: false,
             enum_outcome: None,
             message: None,
             unix_ms: 0,
@@ -337,6 +354,7 @@ mod tests {
     fn rule(verdict: Verdict<'_>) -> Option<&str> {
         match verdict {
             Verdict::Lookup { rule, .. }
+            | Verdict::Limit { rule, .. }
             | Verdict::Route { rule, .. }
             | Verdict::Reject { rule, .. }
             | Verdict::Hook { rule, .. }

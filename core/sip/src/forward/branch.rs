@@ -137,7 +137,8 @@ impl Border {
         }
         let mut place = None;
         if context.place.is_some() {
-            place = DownstreamPlace::take(generation.statistics(target.peer), peer.limits.calls_max);
+            let calls_max = peer.limits.calls_max.filter(|_| context.exemption.is_none());
+            place = DownstreamPlace::take(generation.statistics(target.peer), calls_max);
             if place.is_none() {
                 let detail = || "as many calls as agreed".to_owned();
                 scope.step(Stage::Decide, Some(&peer.id), "full", detail, None);

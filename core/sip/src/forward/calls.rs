@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
+use crate::admit::LimiterPlace;
 use crate::border::{Border, Generation, Scope, TimerKey, WATCH};
 use crate::event::{Ending, Event, Outcome, PackedRecord, ReleasedBy};
 use crate::message::{HeaderId, Message, NameAddr};
@@ -53,7 +54,7 @@ pub(crate) struct Call {
     /// When the timer that looks at it fires.
     watched: Time,
     answered: Time,
-    _places: (Option<UpstreamPlace>, Option<DownstreamPlace>),
+    _places: (Option<UpstreamPlace>, Option<DownstreamPlace>, Vec<LimiterPlace>),
 }
 
 impl CallTable {
@@ -173,7 +174,7 @@ impl Border {
             expires,
             watched: expires,
             answered: scope.now.time,
-            _places: (context.place.take(), place),
+            _places: (context.place.take(), place, std::mem::take(&mut context.limiter_places)),
         };
         let watched = call.watch(scope.now.time);
         if let Some(id) = self.calls.insert(call) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use arrayvec::ArrayString;
 use smallvec::SmallVec;
 
+use crate::admit::LimiterPlace;
 use crate::border::{Generation, Scope};
 use crate::decide::{CachedAnswer, Planned, RouteChoice};
 use crate::flow::Flow;
 use crate::input::EnumOutcome;
 use crate::message::Method;
 use crate::reason::Reason;
-use crate::snapshot::{Direction, EnumIndex, PeerIndex};
+use crate::snapshot::{Direction, EnumIndex, LimiterIndex, PeerIndex};
 use crate::time::Time;
 use crate::trace::Stage;
 use crate::transaction::{
@@ -21,6 +22,7 @@ use crate::transaction::{
     ServerKey,
 };
 
+use super::exemption::Exemption;
 use super::forking::{Challenges, Forking};
 use super::hook::Hooked;
 use super::places::{DownstreamPlace, UpstreamPlace};
@@ -41,6 +43,8 @@ pub(crate) struct RequestContext {
     pub(crate) upstream: PeerIndex,
     /// The request had no To tag: it starts something.
     pub(crate) is_initial: bool,
+    /// Why it passes every limit.
+    pub(crate) exemption: Option<Exemption>,
     /// How many Route values at the top are ours.
     pub(crate) own_routes: usize,
     /// A request inside a dialog goes where the dialog's token says.
@@ -61,6 +65,8 @@ pub(crate) struct RequestContext {
     pub(crate) place: Option<UpstreamPlace>,
     /// Whoever sent it heeds what we ask for in the Via of responses (RFC 7339).
     pub(crate) heeds_overload: bool,
+    /// Its places with the limiters that rules named.
+    pub(crate) limiter_places: Vec<LimiterPlace>,
     /// By what a request that came another way is known to be this one.
     pub(crate) merge_key: Option<NonZeroU64>,
 }
@@ -112,6 +118,8 @@ pub(crate) struct Decision {
     pub(crate) rule: Option<usize>,
     /// Numbers of the tags that rules gave it, in their order.
     pub(crate) tags: SmallVec<[u16; 4]>,
+    /// The limiters that counted it: a URI that is tried later passes the rules again, and counts once.
+    pub(crate) counted: SmallVec<[LimiterIndex; 4]>,
     pub(crate) targets: SmallVec<[Planned; 4]>,
     pub(crate) next_target: usize,
     /// Some target was left out because it asked to be left alone.
@@ -261,6 +269,10 @@ impl RequestContext {
     pub(crate) fn method(&self) -> Method<'_> {
         let end = memchr::memchr(b' ', &self.request).unwrap_or(0);
         Method::from_bytes(self.request.get(..end).unwrap_or_default())
+    }
+
+    pub(crate) fn is_emergency(&self) -> bool {
+        self.exemption == Some(Exemption::Emergency)
     }
 
     pub(crate) fn is_invite(&self) -> bool {

@@ -87,6 +87,13 @@ impl Border {
                         return Ok(());
                     }
                 }
+                Verdict::Limit { position, limiter, next, .. } => {
+                    context.decision.next_rule = next;
+                    if let Err(rejection) = self.limit(context, limiter, message, scope) {
+                        context.decision.rule = Some(position);
+                        return Err(rejection);
+                    }
+                }
                 Verdict::Reject { position, refusal, .. } => {
                     context.decision.rule = Some(position);
                     return Err(refusal.rejection());
@@ -356,6 +363,7 @@ fn evaluate<'s>(
         request_uri: context.request_uri(),
         number: number.as_deref(),
         calling: calling.as_deref(),
+        emergency: context.is_emergency() || snapshot.emergency.holds(context.request_uri()),
         enum_outcome: context.decision.enum_outcome(),
         message: asked,
         unix_ms: context.arrival.unix_ms,

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::border::{Border, Scope, target_key};
 use crate::decide::{Cause, Planned, Target, TargetState};
-use crate::message::{HeaderId, Message, is_emergency};
+use crate::message::{HeaderId, Message};
 use crate::reason::Reason;
 use crate::rewrite::peer_tag;
 use crate::trace::Stage;
 use crate::transaction::SlotId;
 
+use super::RequestContext;
 use super::decision::LookUp;
-use super::{RequestContext, context::received_uri};
 
 /// How a request goes on.
 #[derive(Debug)]
@@ -89,10 +89,9 @@ impl Border {
                 fallback = Some((standing, at));
             }
         }
-        let is_emergency = || is_emergency(received_uri(&context.request));
         let at = match (found, fallback) {
             (Some(at), _) | (None, Some((Standing::Held, at))) => at,
-            (None, Some((Standing::Blocked, at))) if is_emergency() => at,
+            (None, Some((Standing::Blocked, at))) if context.is_emergency() => at,
             (None, blocked) => {
                 context.decision.is_blocked |= blocked.is_some();
                 return None;
@@ -112,7 +111,7 @@ impl Border {
         let standing = match state {
             TargetState::Up => return Standing::Good,
             // An emergency call is no trial.
-            TargetState::HalfOpen if is_emergency(received_uri(&context.request)) => Standing::Held,
+            TargetState::HalfOpen if context.is_emergency() => Standing::Held,
             TargetState::HalfOpen => {
                 let patience = peer.health.quarantine.max(peer.timers.first_response);
                 let is_ours = health.take_trial(scope.now.time, patience);

@@ -2,7 +2,7 @@
 
 use crate::border::{Border, Scope, target_key};
 use crate::decide::Target;
-use crate::message::{Feedback, Message, is_emergency};
+use crate::message::{Feedback, Message};
 use crate::rewrite::{OverloadReport, peer_tag};
 use crate::snapshot::PeerIndex;
 use crate::trace::Stage;
@@ -64,7 +64,7 @@ impl Border {
         }
         let peer = snapshot.peer(target.peer);
         let key = target_key(&context.generation, peer_tag(&peer.id), &target.place);
-        let is_spared = is_emergency(received_uri(&context.request));
+        let is_spared = context.exemption.is_some();
         let Some(restriction) = self.health(&key).map(|health| health.restriction()) else { return false };
         if !restriction.holds_back(scope.now.time, is_spared) {
             return false;

@@ -23,6 +23,7 @@ impl Border {
         scope: &mut Scope<'_>,
     ) {
         context.place = None;
+        context.limiter_places.clear();
         for branch in &mut context.branches {
             branch.place = None;
         }

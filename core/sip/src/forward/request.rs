@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::exemption::Exemption;
 use super::places::UpstreamPlace;
 use super::record::Named;
 use super::stream::transport_of;
@@ -9,7 +10,7 @@ use super::{Arrival, Decision, Facts, RequestContext, Server};
 use crate::admit::Rate;
 use crate::border::{Arm, Border, BranchId, Received, Scope, TimerKey};
 use crate::flow::Flow;
-use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri, is_emergency};
+use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, RequestLine, Uri};
 use crate::parse;
 use crate::reason::Reason;
 use crate::rewrite::{self, Draft, UpstreamHop};
@@ -104,14 +105,15 @@ impl Border {
         if request.method == Method::Ack {
             return self.on_ack_to_success(message, received, peer, scope);
         }
-        if let Err(rejection) = self.admit(key, message, request, peer, scope) {
+        let exemption = self.exemption(message, request, peer);
+        if let Err(rejection) = self.admit(key, message, exemption, peer, scope) {
             self.refused_lately.put(key, rejection.reason, scope.now.time);
             return self.refuse(message, request, received, &rejection, rejection.reason.entry().text, scope);
         }
         if is_initial(message) {
             self.note_alias(message, received, peer, scope);
         }
-        self.on_new_request(key, message, request, received, peer, scope);
+        self.on_new_request(key, message, request, received, (peer, exemption), scope);
     }
 
     pub(crate) fn peer_shard(&self, peer: PeerIndex) -> &crate::statistics::PeerShard {
@@ -190,12 +192,13 @@ impl Border {
         }
     }
 
-    /// May it begin? Requests inside dialogs always may; emergency calls pass every limit but draining (TEL-20).
+    /// May it begin? Requests inside dialogs always may; emergency calls pass every limit but draining (TEL-20), and what has
+    /// priority those of its sender.
     fn admit(
         &mut self,
         key: ServerKey,
         message: &Message<'_>,
-        request: RequestLine<'_>,
+        exemption: Option<Exemption>,
         peer: PeerIndex,
         scope: &Scope<'_>,
     ) -> Result<(), Rejection> {
@@ -211,14 +214,14 @@ impl Border {
                 Rejection::new(Reason::Draining).with_header("Retry-After", DRAINING_RETRY_AFTER.to_vec())
             );
         }
-        if is_emergency(request.uri) {
+        if exemption == Some(Exemption::Emergency) {
             return Ok(());
         }
-        if self.queue_delay.refuses(scope.now.time) {
+        if exemption.is_none() && self.queue_delay.refuses(scope.now.time) {
             return Err(Rejection::new(Reason::QueueDelay));
         }
         let limits = self.generation.snapshot.peer(peer).limits;
-        if let Some(per_second) = limits.requests_per_second {
+        if let Some(per_second) = limits.requests_per_second.filter(|_| exemption.is_none()) {
             let rate = Rate::new(per_second, limits.burst.unwrap_or(per_second));
             if !self.generation.statistics(peer).bucket.take(rate, scope.now.time) {
                 return Err(Rejection::new(Reason::Rate));
@@ -278,7 +281,7 @@ impl Border {
         message: &Message<'_>,
         request: RequestLine<'_>,
         received: Received,
-        peer: PeerIndex,
+        (peer, exemption): (PeerIndex, Option<Exemption>),
         scope: &mut Scope<'_>,
     ) {
         let Ok(id) = self.contexts.insert(None) else {
@@ -296,7 +299,7 @@ impl Border {
             || format!("{} server transaction", request.method.as_str()),
             Some("RFC 3261 §17.2"),
         );
-        let context = self.new_context(id, key, message, request, received, peer, scope);
+        let context = self.new_context(id, key, message, request, received, (peer, exemption), scope);
         if let Some(slot) = self.contexts.get_mut(id) {
             *slot = Some(Box::new(context));
         }
@@ -313,7 +316,7 @@ impl Border {
         message: &Message<'_>,
         request: RequestLine<'_>,
         received: Received,
-        upstream: PeerIndex,
+        (upstream, exemption): (PeerIndex, Option<Exemption>),
         scope: &Scope<'_>,
     ) -> RequestContext {
         let timers = self.generation.snapshot.peer(upstream).timers;
@@ -339,6 +342,7 @@ impl Border {
             },
             upstream,
             is_initial: is_initial(message),
+            exemption,
             own_routes: 0,
             dialog_route: None,
             decision: Decision::default(),
@@ -352,6 +356,7 @@ impl Border {
             facts: Facts::default(),
             place: None,
             heeds_overload: self.heeds_overload(message, upstream),
+            limiter_places: Vec::new(),
             merge_key: None,
         }
     }
@@ -431,8 +436,7 @@ impl Border {
         if context.is_invite() {
             let generation = std::sync::Arc::clone(&context.generation);
             let limits = generation.snapshot.peer(context.upstream).limits;
-            let is_emergency = message.request().is_some_and(|request| is_emergency(request.uri));
-            let calls_max = if is_emergency { None } else { limits.calls_max };
+            let calls_max = limits.calls_max.filter(|_| context.exemption.is_none());
             let statistics = generation.statistics(context.upstream);
             let place = UpstreamPlace::take(self.worker, context.direction(), statistics, calls_max);
             context.place = Some(place.ok_or_else(|| Rejection::new(Reason::PeerCapacity))?);

@@ -4,6 +4,7 @@
 
 mod condition;
 mod header_rules;
+mod limiter;
 mod peer;
 mod route;
 mod screening;
@@ -18,6 +19,7 @@ pub use condition::{
 pub use header_rules::{
     HeaderAction, HeaderRule, HeaderRuleSet, Messages, ParameterChange, ParameterPlace, ValueTest,
 };
+pub use limiter::{KeyKind, Limiter, LimiterRate};
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
 pub use route::{Fork, Redirects, Refusal, Route, RouteAction, RoutePeer};
 pub(crate) use route::{attempts_default, failover_default};
@@ -50,7 +52,21 @@ pub struct Document {
     pub peers: Vec<Peer>,
     #[serde(default)]
     pub enums: Vec<EnumService>,
+    #[serde(default)]
+    pub limiters: Vec<Limiter>,
+    #[serde(default)]
+    pub emergency: Emergency,
     pub routes: Vec<Route>,
+}
+
+/// Calls to these are emergency calls, as those to `urn:service:sos` are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Emergency {
+    /// Digits as they are dialled, with or without `+`.
+    pub numbers: Vec<String>,
+    /// Lists of global numbers.
+    pub lists: Vec<ListCondition>,
 }
 
 /// Who this node is.
@@ -322,6 +338,9 @@ pub struct Agreement {
     /// How the length of sessions is bounded; left to the user agents unless set.
     #[serde(default)]
     pub session_timer: Option<SessionTimer>,
+    /// Values of Resource-Priority (RFC 4412), or namespaces, that the peer may ask for: they pass every limit.
+    #[serde(default)]
+    pub resource_priorities: Vec<String>,
     /// What may stand in a message; everything unless set.
     #[serde(default)]
     pub screening: Option<Screening>,

@@ -4,6 +4,7 @@
 //! every pattern compiled. A document with a fault is refused whole, and the snapshot in force goes on serving.
 
 pub mod document;
+mod limiter;
 mod peer;
 
 use std::collections::HashMap;
@@ -13,11 +14,15 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-pub use document::{Direction, Limits, Location, ProbeAccept, Redirects, Side, Transport, UnknownSource};
+pub use document::{
+    Direction, KeyKind, Limits, Location, ProbeAccept, Redirects, Side, Transport, UnknownSource,
+};
+pub use limiter::Limiter;
+pub(crate) use limiter::first_digits;
 pub use peer::{Peer, PeerHealth};
 
 use crate::admit::SourceTable;
-use crate::decide::{Lists, RouteTable};
+use crate::decide::{EmergencyNumbers, Lists, RouteTable};
 use crate::rewrite::{HeaderRules, KeyRing, peer_tag};
 use crate::screen::Screening;
 
@@ -45,6 +50,8 @@ index! {
     RuleSetIndex
     /// Position of an ENUM service in [`Snapshot::enums`].
     EnumIndex
+    /// Position of a limiter in [`Snapshot::limiters`].
+    LimiterIndex
 }
 
 /// Why a document was refused.
@@ -102,6 +109,8 @@ pub struct Names {
     pub tls: HashMap<String, usize, FixedState>,
     /// ENUM services by id.
     pub enums: HashMap<String, EnumIndex, FixedState>,
+    /// Limiters by id.
+    pub limiters: HashMap<String, LimiterIndex, FixedState>,
 }
 
 impl Names {
@@ -135,6 +144,8 @@ pub struct Snapshot {
     pub agreements: Vec<Agreement>,
     pub header_rules: Vec<HeaderRules>,
     pub enums: Vec<EnumService>,
+    pub limiters: Vec<Limiter>,
+    pub emergency: EmergencyNumbers,
     pub routes: RouteTable,
     pub sources: SourceTable,
 }
@@ -189,6 +200,7 @@ pub struct Agreement {
     pub reason_header: bool,
     pub session_timer: Option<SessionTimer>,
     pub screening: Option<Arc<Screening>>,
+    pub resource_priorities: Vec<String>,
 }
 
 /// See [`document::SessionTimer`]; in seconds, as the headers have it.
@@ -262,6 +274,13 @@ impl Snapshot {
             agreements,
             header_rules: document.header_rules.iter().map(HeaderRules::compile).collect::<Result<_, _>>()?,
             enums: document.enums.into_iter().map(resolve_enum).collect(),
+            limiters: document
+                .limiters
+                .into_iter()
+                .enumerate()
+                .map(|(at, limiter)| limiter::resolve(at, limiter))
+                .collect::<Result<_, _>>()?,
+            emergency: EmergencyNumbers::compile(document.emergency, lists)?,
             routes: RouteTable::compile(&document.routes, &names, lists)?,
             sources,
         })
@@ -332,6 +351,7 @@ fn names(document: &document::Document) -> Result<Names, SnapshotError> {
         tls: table("tls", document.tls.iter().map(|identity| &identity.id), usize::from)?,
         rule_sets: table("header_rules", document.header_rules.iter().map(|set| &set.id), RuleSetIndex)?,
         enums: table("enums", document.enums.iter().map(|service| &service.id), EnumIndex)?,
+        limiters: table("limiters", document.limiters.iter().map(|limiter| &limiter.id), LimiterIndex)?,
     })
 }
 
@@ -432,6 +452,10 @@ fn resolve_agreement(
             })
             .collect::<Result<Vec<_>, _>>()
     };
+    if !agreement.trusted && !agreement.resource_priorities.is_empty() {
+        let place = format!("agreements[{at}].resource_priorities");
+        return Err(SnapshotError::value(place, "only of a trusted network"));
+    }
     Ok(Agreement {
         id: agreement.id.clone(),
         trusted: agreement.trusted,
@@ -449,6 +473,7 @@ fn resolve_agreement(
         reason_header: agreement.reason_header,
         session_timer: resolve_session_timer(at, agreement.session_timer)?,
         screening: resolve_screening(at, agreement.screening.as_ref())?,
+        resource_priorities: agreement.resource_priorities.clone(),
     })
 }
 

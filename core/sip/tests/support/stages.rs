@@ -65,6 +65,7 @@ pub fn facts<'a>(request_uri: &'a [u8], number: &'a str) -> Facts<'a> {
         calling: None,
         enum_outcome: None,
         message: None,
+        emergency: false,
         unix_ms: NOW.unix_ms,
     }
 }

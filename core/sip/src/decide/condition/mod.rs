@@ -24,13 +24,13 @@ use super::number_table::NumberTable;
 use super::prefixes::PrefixTrie;
 use super::rules::Facts;
 use crate::input::EnumOutcome;
-use crate::message::{HeaderId, Uri, is_emergency};
+use crate::message::{HeaderId, Message, Uri};
 use crate::snapshot::document::{Condition, Direction, NumberCondition, Side, Transport};
 use crate::snapshot::{ListenerIndex, Names, PeerIndex, SnapshotError};
 use body::Body;
 use header::HeaderMatcher;
 pub(super) use list_index::ListIndex;
-use number::NumberTest;
+pub(super) use number::NumberTest;
 use time::TimeWindow;
 
 /// Of so many calls, [`Condition::share`] counts.
@@ -401,7 +401,7 @@ impl Test {
             Self::Transports(transports) => transports.contains(&facts.transport),
             Self::Trusted(wanted) => *wanted == facts.trusted,
             Self::Methods(methods) => methods.iter().any(|one| one.as_bytes() == facts.method.as_bytes()),
-            Self::Emergency(wanted) => *wanted == is_emergency(facts.request_uri),
+            Self::Emergency(wanted) => *wanted == facts.emergency,
             Self::EnumOutcomes(outcomes) => {
                 facts.enum_outcome.is_some_and(|outcome| outcomes.contains(&outcome))
             }
@@ -418,10 +418,9 @@ impl Test {
             Self::OptionTags(tags) => TAGGED.into_iter().any(|id| {
                 facts.message.is_some_and(|message| message.values(id).any(|value| has(tags, value.value)))
             }),
-            Self::ResourcePriorities(wanted) => facts.message.is_some_and(|message| {
-                let mut values = message.values(HeaderId::ResourcePriority);
-                values.any(|value| has(wanted, value.value) || has(wanted, namespace(value.value)))
-            }),
+            Self::ResourcePriorities(wanted) => {
+                facts.message.is_some_and(|message| has_priority(message, wanted))
+            }
             Self::Header(matcher) => facts.message.is_some_and(|message| matcher.holds(message)),
             Self::BodyTypes(types) => {
                 let mut parts = looked.body.parts().iter();
@@ -451,6 +450,12 @@ fn has(names: &[String], found: &[u8]) -> bool {
 pub fn place_of_call(call_id: &[u8]) -> u16 {
     let place = SipHasher13::new().hash(call_id) % u64::from(SHARES);
     u16::try_from(place).unwrap_or(SHARES)
+}
+
+/// Does Resource-Priority have one of these values or namespaces?
+pub(crate) fn has_priority(message: &Message<'_>, wanted: &[String]) -> bool {
+    let mut values = message.values(HeaderId::ResourcePriority);
+    values.any(|value| has(wanted, value.value) || has(wanted, namespace(value.value)))
 }
 
 /// `ets` of `ets.0`.

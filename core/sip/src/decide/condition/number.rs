@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::number_table::NumberTable;
 use super::super::prefixes::PrefixTrie;
+use super::Lists;
 use super::list_index::class_numbers;
 use crate::snapshot::document::{ListCondition, NumberCondition};
 
@@ -65,8 +66,18 @@ impl NumberTest {
         Ok(tests)
     }
 
+    /// Compiles the lists of *condition*, of those that are there.
+    pub(in crate::decide) fn of_lists(
+        condition: &NumberCondition,
+        lists: &Lists,
+    ) -> Result<Vec<Self>, String> {
+        Self::compile(condition, |wanted| {
+            lists.get(&wanted.list).cloned().ok_or_else(|| format!("unknown list \"{}\"", wanted.list))
+        })
+    }
+
     /// Does it hold for a global number (`+` and digits)?
-    pub(super) fn holds(&self, number: &str) -> bool {
+    pub(in crate::decide) fn holds(&self, number: &str) -> bool {
         match self {
             Self::Prefixes(prefixes) => prefixes.covers(0, number),
             Self::Ranges(ranges) => value_of(number)

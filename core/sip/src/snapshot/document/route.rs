@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Condition;
 
 /// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` and `Tag` go on with the
-/// next one, and `Hook` may.
+/// next one, `Hook` may, and `Limit` does while there is room.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -65,6 +65,11 @@ pub enum RouteAction {
     Tag {
         /// The name.
         tag: String,
+    },
+    /// Count it, and refuse it where there is no room; else go on with the next rule.
+    Limit {
+        /// Id of the limiter.
+        limiter: String,
     },
     /// Ask a function of the operator's; go on with the next rule, unless it says otherwise.
     Hook {
