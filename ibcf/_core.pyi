@@ -202,6 +202,9 @@ class Core:
         What the lines have is documented where they are written: `core/sip/src/event/cdr.rs` and `call_line.rs`. Each
         ends with a newline and has no other. Name and address of the node in them are those that the core began with.
 
+        Patterns look at the calls that are fetched, and at the time: what they tell stands among the events, also when
+        no call is there, so whoever has patterns calls this about once a second.
+
         When nobody takes events, they are dropped and counted, except the charging ones, which wait in the workers.
         After `stop`, call it until there are neither: records of calls that were still up are among them.
 
@@ -211,6 +214,12 @@ class Core:
 
     def statistics(self) -> bytes:
         """Return all counters since the start (JSON array of `ibcf.boundary.Family`). Never blocks the workers."""
+
+    def held(self) -> bytes:
+        """Return the keys that patterns found and that are not let go yet (JSON array of `ibcf.boundary.Held`)."""
+
+    def lift(self, pattern: str | None = None, key: str | None = None) -> bytes:
+        """Let go what patterns hold, of one pattern or of all, one key or all (JSON array of `ibcf.boundary.Event`)."""
 
     def drain(self) -> None:
         """Take no new calls (503) from now on; what is in progress goes on. There is no way back.

@@ -209,6 +209,33 @@ class SampledRequest(msgspec.Struct, frozen=True):
     """The request, a character a byte (ISO 8859-1)."""
 
 
+class PatternState(msgspec.Struct, frozen=True, tag_field="event", tag="pattern_state"):
+    """A pattern of fraud or attack was found, or what followed is over."""
+
+    pattern: str
+    change: Literal["found", "full", "over", "lifted"]
+    action: Literal["alarm", "throttle", "block"]
+    by: Literal["peer", "calling", "called"]
+    key: str
+    counted: int
+    of: int
+    until_ms: int
+    unix_ms: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A key that a pattern was found of, until its time is over."""
+
+    pattern: str
+    action: Literal["alarm", "throttle", "block"]
+    by: Literal["peer", "calling", "called"]
+    key: str
+    counted: int
+    of: int
+    since_ms: int
+    until_ms: int
+
+
 class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     """Something an operator should look at."""
 
@@ -217,7 +244,7 @@ class Alarm(msgspec.Struct, frozen=True, tag_field="event", tag="alarm"):
     unix_ms: int
 
 
-Event = MessageRefused | TargetState | Alarm
+Event = MessageRefused | TargetState | PatternState | Alarm
 
 
 class Cdr(msgspec.Struct, frozen=True):
@@ -263,6 +290,7 @@ _events = msgspec.json.Decoder(list[Event])
 _event = msgspec.json.Decoder(Event)
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
 _cdr = msgspec.json.Decoder(Cdr)
+_held = msgspec.json.Decoder(list[Held])
 _families = msgspec.json.Decoder(list[Family])
 _reasons = msgspec.json.Decoder(list[Reason])
 _samples = msgspec.json.Decoder(list[SampledRequest])
@@ -311,6 +339,11 @@ def encode_answers(answers: list[Answer]) -> bytes:
 def encode_target_sets(sets: list[TargetSet]) -> bytes:
     """Write what `Core.set_targets` takes."""
     return _encoder.encode(sets)
+
+
+def decode_held(data: bytes) -> list[Held]:
+    """Read what `Core.held` gave."""
+    return _held.decode(data)
 
 
 def decode_families(data: bytes) -> list[Family]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ibcf.observe import patterns
 from ibcf.policy.compile import Snapshot, check_snapshot
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ibcf.config.node import Node
 
 
-class Core(Protocol):
+class Core(patterns.Core, Protocol):
     """What is used of `ibcf._core.Core`."""
 
     def start(self) -> None:

@@ -23,6 +23,7 @@ from ibcf.boundary import (
     HookQuestion,
     LocateQuestion,
     MessageRefused,
+    PatternState,
     Question,
     TargetState,
     decode_events,
@@ -39,7 +40,7 @@ from ibcf.host.descriptors import descriptors_needed, raise_descriptor_limit
 from ibcf.next_hops import NextHops
 from ibcf.numbering.enum_lookup import EnumResolver, EnumResult
 from ibcf.numbering.sources import ZoneSource
-from ibcf.observe import logs
+from ibcf.observe import logs, patterns
 from ibcf.observe.health import Health, State
 from ibcf.observe.hooks import HookReport
 from ibcf.observe.metrics import Metrics
@@ -90,6 +91,7 @@ class Service:
     _next_hops: NextHops = field(init=False)
     _hooks: HookRunner = field(init=False)
     _shadow: ShadowRuns = field(init=False)
+    _patterns: patterns.PatternWatch = field(init=False)
     _admin: AdminServer | None = None
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -128,6 +130,7 @@ class Service:
         self._switch_hooks(first)
         self._raise_descriptor_limit(config)
         self._core = self.module.open(first.snapshot, config.node)
+        self._patterns = patterns.PatternWatch(self._core, self._metrics)
         self._generations.accept(first)
         self._shadow = ShadowRuns(
             self.path.parent,
@@ -157,6 +160,7 @@ class Service:
         self.health.state = State.SERVING
         await self._start_admin(config)
         self._spawn(watch.run())
+        self._spawn(patterns.look_at_times(lambda: self._config, self._take_events))
         logs.logger().info(
             logs.BORDER_READY,
             listeners=[{"id": name, "address": address} for name, address in listeners],
@@ -225,6 +229,7 @@ class Service:
         control = Control(
             reload=self._reload_as_asked,
             rollback=self.rollback,
+            lift=self._patterns.lift,
             generations=self._generations,
             shadow=self._shadow,
             is_masked=lambda: self._config.logs.numbers == "masked",
@@ -268,6 +273,7 @@ class Service:
                 for peer in self._config.peers
             ],
             "enum": [{"id": name, "under_way": resolver.under_way} for name, resolver in self._resolvers.items()],
+            "held": self._patterns.status(),
             "cdr": {
                 "waiting": self._writer.waiting,
                 "lost": self._writer.lost,
@@ -354,7 +360,7 @@ class Service:
         for event in events:
             self._take_event(event)
 
-    def _take_event(self, event: MessageRefused | TargetState | Alarm) -> None:
+    def _take_event(self, event: MessageRefused | TargetState | PatternState | Alarm) -> None:
         log = logs.logger()
         match event:
             case MessageRefused():
@@ -363,6 +369,8 @@ class Service:
             case TargetState():
                 self._note_state(event)
                 logs.log_target(log, event)
+            case PatternState():
+                self._patterns.tell(event)
             case Alarm():
                 self._metrics.alarms.labels(event.name).inc()
                 logs.log_alarm(log, event)

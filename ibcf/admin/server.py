@@ -37,6 +37,7 @@ class Control:
     reload: Callable[[bool], Awaitable[bool]]
     """With `True` the modules of hooks are imported anew."""
     rollback: Callable[[int | None], Awaitable[bool]]
+    lift: Callable[[str | None, str | None], int]
     generations: Generations
     shadow: ShadowRuns
     is_masked: Callable[[], bool]
@@ -61,6 +62,18 @@ def build_app(
     async def show_status(_request: web.Request) -> web.Response:
         return json_response(status())
 
+    app = web.Application(client_max_size=_REQUEST_BYTES_MAX)
+    app.router.add_get("/metrics", show_metrics)
+    app.router.add_get("/health/live", show_live)
+    app.router.add_get("/health/ready", show_ready)
+    app.router.add_get("/status", show_status)
+    _add_control(app, control)
+    return app
+
+
+def _add_control(app: web.Application, control: Control) -> None:
+    """Add what changes the policy in force."""
+
     async def reload(request: web.Request) -> web.Response:
         import_again = (await asked(request)).get("hooks", False)
         if not isinstance(import_again, bool):
@@ -73,15 +86,17 @@ def build_app(
             raise web.HTTPBadRequest(text="generation is a number\n")
         return _changed(control, is_done=await control.rollback(number))
 
-    app = web.Application(client_max_size=_REQUEST_BYTES_MAX)
-    app.router.add_get("/metrics", show_metrics)
-    app.router.add_get("/health/live", show_live)
-    app.router.add_get("/health/ready", show_ready)
-    app.router.add_get("/status", show_status)
+    async def unblock(request: web.Request) -> web.Response:
+        told = await asked(request)
+        pattern, key = told.get("pattern"), told.get("key")
+        if not all(value is None or isinstance(value, str) for value in (pattern, key)):
+            raise web.HTTPBadRequest(text="pattern and key are text\n")
+        return json_response({"lifted": control.lift(pattern, key)})
+
     app.router.add_post("/policy/reload", reload)
     app.router.add_post("/policy/rollback", rollback)
+    app.router.add_post("/policy/unblock", unblock)
     add_shadow(app, control.shadow, control.is_masked)
-    return app
 
 
 def _changed(control: Control, *, is_done: bool) -> web.Response:

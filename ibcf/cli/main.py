@@ -22,6 +22,7 @@ from ibcf.cli.policy_control import reload, rollback
 from ibcf.cli.policy_diff import diff
 from ibcf.cli.policy_import import import_list
 from ibcf.cli.policy_shadow import shadow
+from ibcf.cli.policy_unblock import unblock
 from ibcf.cli.reasons import reasons
 from ibcf.cli.run import run
 from ibcf.cli.schema import schema
@@ -46,6 +47,7 @@ policy.command("test")(run_cases)
 policy.command("diff")(diff)
 policy.command("reload")(reload)
 policy.command("rollback")(rollback)
+policy.command("unblock")(unblock)
 policy.command("import")(import_list)
 policy.add_typer(shadow)
 app.command("enum")(enum_lookup)

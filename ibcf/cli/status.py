@@ -14,7 +14,7 @@ from ibcf.cli.policy_control import ADMIN, Address, Json
 from ibcf.cli.terminal import EXIT_FINDINGS, EXIT_OK, console, print_json, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -46,9 +46,22 @@ def _print(told: Mapping[str, Any], out: Console) -> None:
         cells = (peer["id"], peer["side"], ", ".join(peer["targets"]), ", ".join(peer["down"]))
         table.add_row(*(Text(visible(cell)) for cell in cells))
     out.print(table, soft_wrap=False)
+    if told["held"]:
+        _print_held(told["held"], out)
     cdr = told["cdr"]
     failing = ", writing fails" if cdr["failing"] else ""
     out.print(f"records: {cdr['waiting']} waiting, {cdr['lost']} lost{failing}")
+
+
+def _print_held(held: Sequence[Mapping[str, Any]], out: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("pattern", "action", "by", "key", "counted", "since", "until"):
+        table.add_column(name, overflow="fold")
+    for one in held:
+        counted = f"{one['counted']} of {one['of']}"
+        cells = (one["pattern"], one["action"], one["by"], one["key"], counted, one["since"], one["until"])
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    out.print(table, soft_wrap=False)
 
 
 def _print_policy(policy: Mapping[str, Any], out: Console) -> None:

@@ -20,6 +20,7 @@ from ibcf.config.lists import NumberListFile
 from ibcf.config.locator import Locator
 from ibcf.config.logs import Logs
 from ibcf.config.node import Node
+from ibcf.config.patterns import Pattern
 from ibcf.config.peers import Peer
 from ibcf.config.reload import Reload
 from ibcf.config.routes import Route
@@ -73,5 +74,7 @@ class Config(Section):
     """Numbers of emergency services."""
     limiters: Annotated[tuple[Limiter, ...], Field(max_length=1_000)] = ()
     """How much of what their rules match may pass."""
+    patterns: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
+    """Fraud and attack, told from the calls that are over."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     """Where requests go, in order."""

@@ -72,6 +72,7 @@ _UNIQUE = (
     ("lists", "*"),
     ("enum", "*"),
     ("limiters", "*"),
+    ("patterns", "*"),
     ("routes", "*"),
 )
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from ibcf.config.match import Match
 from ibcf.config.section import Section, exactly_one, one_of_schema
-from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, Within, written
+from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, WholeSeconds, Within
 
 GO_ON = ("enum", "tag", "limit", "hook")
 """Actions behind which the next rule follows, or may."""

@@ -17,7 +17,7 @@ from ibcf.errors import ConfigError, SnapshotRefusedError
 from ibcf.hooks.modules import HookModules
 from ibcf.policy.actions import action
 from ibcf.policy.conditions import condition, list_member
-from ibcf.policy.limits import limiter
+from ibcf.policy.limits import limiter, pattern
 from ibcf.policy.lists import NumberLists
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def document(config: Config, *, generation: int = 1) -> dict[str, Any]:
             "lists": [list_member(one) for one in config.emergency.lists],
         },
         "limiters": [limiter(one) for one in config.limiters],
+        "patterns": [pattern(one) for one in config.patterns],
         "routes": [_route(route) for route in config.routes],
     }
 

@@ -1,4 +1,7 @@
-"""Compiles limiters to what the core counts. The shape is that of `core/sip/src/snapshot/document/limiter.rs`."""
+"""Compiles limiters and patterns to what the core counts.
+
+The shapes are those of `core/sip/src/snapshot/document/limiter.rs` and `pattern.rs`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from ibcf.config.limiters import Limiter
+    from ibcf.config.patterns import Pattern
     from ibcf.config.values import Frequency
 
 
@@ -25,6 +29,35 @@ def limiter(one: Limiter) -> dict[str, Any]:
         "status": one.status,
         "retry_after_s": seconds(one.retry_after),
     }
+
+
+def pattern(one: Pattern) -> dict[str, Any]:
+    """Return *one* as plain values."""
+    return {
+        "id": one.id,
+        "methods": one.method,
+        "tag": one.tag,
+        "counted": one.count,
+        "distinct": one.distinct,
+        "short_ms": milliseconds(one.short),
+        "by": one.by,
+        "digits": one.digits,
+        "window_ms": milliseconds(one.window),
+        "threshold": one.threshold,
+        "share": one.share or 0,
+        "keys_max": one.keys_max,
+        "action": _action(one),
+        "for_ms": milliseconds(one.for_),
+        "refused": one.refuse or (one.by,),
+    }
+
+
+def _action(one: Pattern) -> dict[str, Any]:
+    if one.rate is not None:
+        return {"kind": one.action, "rate": rate(one.rate, burst=None), "status": one.status or 503}
+    if one.action == "block":
+        return {"kind": one.action, "status": one.status or 403}
+    return {"kind": one.action}
 
 
 def rate(frequency: Frequency, *, burst: int | None) -> dict[str, int]:

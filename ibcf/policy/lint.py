@@ -47,7 +47,7 @@ def lint(loaded: Loaded) -> list[Fault]:
     config = loaded.config
     checks = (
         *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
-        *(_header_rules, needed_headers, _limits, _unused),
+        *(_header_rules, needed_headers, _limits, _patterns, _unused),
     )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
@@ -202,6 +202,14 @@ def _limits(config: Config) -> Iterator[Finding]:
             methods = ", ".join(route.match.method)
             problem = f'limits nothing: "{limiter.id}" counts calls, and {methods} makes none; give it a rate'
             yield ("routes", at, "limit"), problem
+
+
+def _patterns(config: Config) -> Iterator[Finding]:
+    """A pattern of calls that no rule tags."""
+    tags = {route.tag for route in config.routes}
+    for at, pattern in enumerate(config.patterns):
+        if pattern.tag is not None and pattern.tag not in tags:
+            yield ("patterns", at, "tag"), f'never found: no rule gives the tag "{pattern.tag}"'
 
 
 def _unused(config: Config) -> Iterator[Finding]:

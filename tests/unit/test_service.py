@@ -33,6 +33,17 @@ KNOWN = "+441632960083"
 CDR_HEAD = b'{"local_record_sequence_number":'
 
 
+HELD = {
+    "pattern": "wangiri",
+    "action": "block",
+    "by": "calling",
+    "key": "+99900",
+    "counted": 50,
+    "of": 60,
+    "until_ms": 1_800_000,
+}
+
+
 class Call(str):
     """Call-ID of a finished call: an event that crosses as two lines."""
 
@@ -67,6 +78,7 @@ class FakeCore:
         self.idle = True
         self.refusal: Exception | None = None
         self.last_words: list[Any] = []
+        self.held_keys: list[Any] = []
         self.wanted = (False, "")
         self.share = 0
         self.copies: list[Any] = []
@@ -137,6 +149,15 @@ class FakeCore:
     def statistics(self) -> bytes:
         """Count nothing."""
         return b"[]"
+
+    def held(self) -> bytes:
+        """Hold what the test says."""
+        return json.dumps(self.held_keys).encode()
+
+    def lift(self, pattern: str | None = None, key: str | None = None) -> bytes:
+        """Let go, and take note."""
+        self.calls.append(f"lift {pattern} {key}")
+        return json.dumps([{"event": "pattern_state", "change": "lifted", "unix_ms": 2, **HELD}]).encode()
 
     def drain(self) -> None:
         """Take note."""
@@ -345,6 +366,26 @@ async def test_all_kinds_of_events_are_taken(running: Bench) -> None:
     assert "ibcf_events_unreadable_total 1.0" in metrics
     for event in ("message.refused", "alarm.raised", "event.unreadable", "call.finished"):
         assert len(running.log(event)) == 1
+
+
+async def test_a_pattern_is_told_when_it_is_found_and_when_it_is_over(running: Bench) -> None:
+    """Both are lines of the log, the first is an alarm; `/status` shows what is held, and an operator lets it go."""
+    changes = [
+        {"event": "pattern_state", "change": change, "unix_ms": 1, **HELD} for change in ("found", "full", "over")
+    ]
+    running.core.say(events=changes)
+    await until(lambda: len(running.log("pattern.over")) == 1)
+    found, beyond = running.log("pattern.found")
+    assert (found["pattern"], found["action"], found["level"], found["is_held"]) == ("wangiri", "block", "error", True)
+    assert (found["counted"], found["of"], found["until"]) == (50, 60, "1970-01-01T00:30:00+00:00")
+    assert beyond["is_held"] is False
+    assert 'ibcf_alarms_total{name="pattern_found"} 2.0' in (await running.get("/metrics"))[1]
+    running.core.held_keys = [{"since_ms": 0, **HELD}]
+    (shown,) = json.loads((await running.get("/status"))[1])["held"]
+    assert (shown["key"], shown["since"]) == ("+99900", "1970-01-01T00:00:00+00:00")
+    assert running.service._patterns.lift("wangiri", None) == 1
+    assert "lift wangiri None" in running.core.calls
+    assert running.log("pattern.over")[-1]["is_lifted"] is True
 
 
 async def test_a_long_queue_does_not_keep_the_loop(running: Bench) -> None:

@@ -15,6 +15,7 @@ use ibcf_sip::decide::worker_of;
 use ibcf_sip::event::Event;
 use ibcf_sip::input::{Answer, TargetSet};
 use ibcf_sip::output::{Question, SampledRequest};
+use ibcf_sip::pattern::HeldView;
 use ibcf_sip::snapshot::{Listener, Transport};
 use ibcf_sip::statistics::{Family, Shared};
 use ibcf_sip::{Border, BorderConfig, Snapshot};
@@ -281,7 +282,20 @@ impl Core {
             let count = left.len().min(limit - events.len());
             events.extend(left.drain(..count));
         }
+        // What patterns tell comes on top: it is bounded by what was fetched and by what they hold.
+        let told = self.common.shared.detectors.observe(&events, self.common.clock.now().unix_ms);
+        events.extend(told);
         events
+    }
+
+    /// What patterns hold now.
+    pub fn held(&self) -> Vec<HeldView> {
+        self.common.shared.detectors.held()
+    }
+
+    /// Lets go what patterns hold: of one or of all, one key or all; returns what there is to tell.
+    pub fn lift(&self, pattern: Option<&str>, key: Option<&str>) -> Vec<Event> {
+        self.common.shared.detectors.lift(pattern, key, self.common.clock.now().unix_ms)
     }
 
     /// Gives answers to the workers that asked. One that nobody asked for, or that finds no room, is counted.

@@ -122,6 +122,22 @@ impl Core {
         to_bytes(py, &families)
     }
 
+    fn held<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, BoundaryError> {
+        let held = py.detach(|| self.inner.held());
+        to_bytes(py, &held)
+    }
+
+    #[pyo3(signature = (pattern=None, key=None))]
+    fn lift<'py>(
+        &self,
+        py: Python<'py>,
+        pattern: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<Bound<'py, PyBytes>, BoundaryError> {
+        let told = py.detach(|| self.inner.lift(pattern, key));
+        to_bytes(py, &told)
+    }
+
     fn drain(&self, py: Python<'_>) -> Result<(), BoundaryError> {
         Ok(py.detach(|| self.inner.drain())?)
     }

@@ -33,6 +33,7 @@ use crate::input::Input;
 use crate::message::{HeaderIndex, Message, StartLine};
 use crate::output::Outputs;
 use crate::parse;
+use crate::pattern::Watchlist;
 use crate::reason::Reason;
 use crate::rewrite::DraftScratch;
 use crate::screen::Rejection;
@@ -92,6 +93,9 @@ pub struct Border {
     pub(crate) is_draining: bool,
     pub(crate) refused_lately: RefusedLately,
     pub(crate) queue_delay: QueueDelay,
+    /// What patterns hold, as this worker saw it last.
+    pub(crate) watchlist: Arc<Watchlist>,
+    pub(crate) watchlist_version: u64,
     unknown_bucket: TokenBucket,
     refusal_bucket: TokenBucket,
     pub(crate) token_alarms: TokenBucket,
@@ -172,6 +176,8 @@ impl Border {
             is_draining: false,
             refused_lately: RefusedLately::default(),
             queue_delay: QueueDelay::default(),
+            watchlist: Arc::default(),
+            watchlist_version: 0,
             unknown_bucket: TokenBucket::default(),
             refusal_bucket: TokenBucket::default(),
             token_alarms: TokenBucket::default(),

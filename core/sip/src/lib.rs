@@ -28,6 +28,7 @@ pub mod event;
 pub mod flow;
 pub mod input;
 pub mod output;
+pub mod pattern;
 pub mod reason;
 pub mod snapshot;
 pub mod statistics;

@@ -154,6 +154,12 @@ catalogue! {
         "all peers of the route carry as many calls as agreed", clause: "SEC-13", advice: "raise peers[].limits.calls_max or add a peer to the route" }
     Limit { "decide.limit", 503 "Service Unavailable", q850: 42, Policy,
         "a limiter that a rule names has no room", clause: "SEC-13", advice: "see the rule and its limiter; raise limiters[] if so much is meant to pass" }
+    PatternBlocked { "decide.blocked", 403 "Forbidden", q850: 21, Policy,
+        "a pattern was found of this number, range or peer, which may not call for a time", clause: "SEC-15, SEC-22 to SEC-24",
+        advice: "see `ibcf status`; `ibcf policy unblock` lets it go before its time" }
+    PatternThrottled { "decide.throttled", 503 "Service Unavailable", q850: 42, Policy,
+        "a pattern was found of this number, range or peer, which may not call so often for a time", clause: "SEC-15, SEC-22 to SEC-24",
+        advice: "see `ibcf status`; `ibcf policy unblock` lets it go before its time" }
     TokenInvalid { "rewrite.token_invalid", 403 "Forbidden", q850: 57, Upstream,
         "the Route names this border with a token that it never sealed, or whose key is gone", clause: "SEC-28, TH-20",
         advice: "an attack, or a key that was removed while calls were up" }

@@ -14,6 +14,7 @@ use crate::admit::{LimiterState, Limiters, TokenBucket};
 use crate::decide::{Eviction, HealthTable};
 use crate::event::Outcome;
 use crate::message::Method;
+use crate::pattern::Detectors;
 use crate::reason::Reason;
 use crate::snapshot::{Direction, Limiter};
 use crate::time::Time;
@@ -21,8 +22,9 @@ use crate::time::Time;
 mod bounded;
 mod connection;
 mod family;
-mod overload;
 mod limiters;
+mod overload;
+mod patterns;
 mod probe;
 mod tags;
 mod targets;
@@ -366,6 +368,8 @@ pub struct Shared {
     peers: Mutex<Vec<Arc<PeerStatistics>>>,
     tags: Tags,
     limiters: Limiters,
+    /// Patterns of fraud and attack, and what they found.
+    pub detectors: Detectors,
     unknown: Arc<PeerStatistics>,
     /// How many of 10,000 requests are handed to the control plane.
     sampled_share: AtomicU16,
@@ -388,6 +392,7 @@ impl Shared {
             peers: Mutex::new(vec![Arc::clone(&unknown)]),
             tags: Tags::default(),
             limiters: Limiters::new((owners.hash_one("limiters"), owners.hash_one("keys of limiters"))),
+            detectors: Detectors::new(workers, FixedState::with_seed(owners.hash_one("patterns"))),
             unknown,
             sampled_share: AtomicU16::new(0),
             health: HealthTable::default(),
@@ -455,6 +460,7 @@ impl Shared {
         let mut families = family::families(&self.workers, &peers);
         families.push(self.tags.family());
         families.extend(limiters::families(&self.limiters.all(), now));
+        families.extend(patterns::families(&self.detectors.all()));
         families.extend(targets::families(&self.health.all(), now));
         families.extend(overload::families(&self.workers, now));
         families

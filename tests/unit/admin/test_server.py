@@ -37,8 +37,13 @@ def control(done: list[object] | None = None) -> Control:
 
     current = SimpleNamespace(number=3, origin=1, cases=12, warnings=0)
     generations = SimpleNamespace(current=current, refusal=Refusal("rollback", 0.0, ("no",)))
+
+    def lift(pattern: str | None, key: str | None) -> int:
+        done.append((pattern, key))
+        return 2
+
     shadow = SimpleNamespace(start=lambda *_asked: None, stop=lambda: None, status=lambda **_how: {"running": False})
-    return Control(reload, rollback, cast("Generations", generations), cast("ShadowRuns", shadow), lambda: True)
+    return Control(reload, rollback, lift, cast("Generations", generations), cast("ShadowRuns", shadow), lambda: True)
 
 
 async def get(server: AdminServer, path: str) -> tuple[int, str, str]:
@@ -117,8 +122,12 @@ async def test_the_policy_is_changed_by_this_host_only_and_by_json_only(monkeypa
             assert (await post("/policy/reload", json={"hooks": 1}))[0] == 400
             assert (await post("/policy/reload", json={"hooks": True}))[0] == 200
             assert done.pop() == "reload with hooks"
+            assert (await post("/policy/unblock", json={"key": 44}))[0] == 400
+            assert (await post("/policy/unblock", json={"key": "+44"})) == (200, '{"lifted":2}')
+            assert done == ["reload", 9, (None, "+44")]
             monkeypatch.setattr(web.BaseRequest, "remote", "192.0.2.1")
             assert (await post("/policy/reload", json={}))[0] == 403
-            assert done == ["reload", 9]
+            assert (await post("/policy/unblock", json={}))[0] == 403
+            assert done == ["reload", 9, (None, "+44")]
     finally:
         await server.stop()

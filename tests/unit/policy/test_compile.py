@@ -27,7 +27,7 @@ def test_the_snapshot_is_json_with_its_version_and_generation() -> None:
     assert (snapshot["version"], snapshot["generation"]) == (1, 7)
     assert set(snapshot) == {
         *("version", "generation", "node", "limits", "timers", "unknown_source", "keys", "tls", "listeners"),
-        *("agreements", "header_rules", "peers", "enums", "emergency", "limiters", "routes"),
+        *("agreements", "header_rules", "peers", "enums", "emergency", "limiters", "patterns", "routes"),
     }
 
 

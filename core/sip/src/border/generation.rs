@@ -39,6 +39,7 @@ impl Generation {
             .collect();
         let tagged = snapshot.routes.tags().iter().map(|tag| shared.tag(tag)).collect();
         let limiters = snapshot.limiters.iter().map(|limiter| shared.limiter(limiter)).collect();
+        shared.detectors.apply(&snapshot.patterns);
         Self { snapshot, statistics, tagged, limiters, tags }
     }
 

@@ -21,8 +21,8 @@ mod targets;
 
 pub use action::RouteChoice;
 pub use answers::{AnswerCache, CachedAnswer, Eviction};
-pub use condition::{Lists, place_of_call};
 pub(crate) use condition::has_priority;
+pub use condition::{Lists, place_of_call};
 pub use emergency::EmergencyNumbers;
 pub use health::{Cause, Change, HealthTable, TargetHealth, TargetKey, TargetState};
 pub use hook::{EDITS_MAX, Hook, HookChanges, HookVerdict, Refusal, may_be_request_uri};

@@ -172,7 +172,7 @@ impl RouteTable {
         match &self.rules.get(position)?.action {
             Action::Route(choice) => Some(choice),
             Action::Hook(hook) => Some(&hook.choice),
-            Action::Lookup(_) | Action::Reject(_) | Action::Tag(_) => None,
+            Action::Lookup(_) | Action::Reject(_) | Action::Tag(_) | Action::Limit(_) => None,
         }
     }
 

@@ -20,6 +20,21 @@ pub use packed::PackedRecord;
 use serde::Serialize;
 
 use crate::decide::{Cause, Change};
+use crate::snapshot::KeyKind;
+
+/// What became of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PatternChange {
+    /// It was found.
+    Found,
+    /// It was found, and too many are held already: nothing follows.
+    Full,
+    /// The time of what followed is over.
+    Over,
+    /// An operator let it go.
+    Lifted,
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,6 +70,27 @@ pub enum Event {
         state: Change,
         /// What showed it.
         cause: Cause,
+        /// When, in milliseconds since 1970.
+        unix_ms: u64,
+    },
+    /// A pattern of fraud or attack was found, or what followed is over.
+    PatternState {
+        /// Its id.
+        pattern: String,
+        /// What happened.
+        change: PatternChange,
+        /// What follows: `alarm`, `throttle` or `block`.
+        action: &'static str,
+        /// Of what kind the key is.
+        by: KeyKind,
+        /// The number, its first digits, or the peer.
+        key: String,
+        /// How much was counted.
+        counted: u64,
+        /// Of how many calls.
+        of: u64,
+        /// Until when it holds, in milliseconds since 1970.
+        until_ms: u64,
         /// When, in milliseconds since 1970.
         unix_ms: u64,
     },

@@ -379,16 +379,8 @@ impl Border {
                 &mut scope.out.trace,
             );
         }
-        let transport = snapshot.transport(crossing.listener_out);
-        let sent_by = (transport, self.address_of(crossing.listener_out, snapshot));
-        let offers = ViaOffers {
-            connection_reuse: to.connection_reuse,
-            overload_control: to.overload_control.is_some(),
-        };
-        draft.prepend_with(HeaderId::Via, |out| {
-            rewrite::via_value(out, sent_by, offers, |out| crossing.branch.write(out));
-        });
-        if transport.is_reliable() {
+        self.prepend_via(&mut draft, crossing);
+        if snapshot.transport(crossing.listener_out).is_reliable() {
             rewrite::need_content_length(&mut draft, message.body().len());
         }
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
@@ -407,6 +399,21 @@ impl Border {
         );
         self.scratch = scratch;
         written
+    }
+
+    /// Our Via on top of the others (RFC 3261 §16.6 (8)).
+    fn prepend_via(&self, draft: &mut Draft<'_>, crossing: &Crossing<'_>) {
+        let snapshot = &crossing.generation.snapshot;
+        let to = snapshot.agreement(crossing.downstream);
+        let listener = crossing.listener_out;
+        let sent_by = (snapshot.transport(listener), self.address_of(listener, snapshot));
+        let offers = ViaOffers {
+            connection_reuse: to.connection_reuse,
+            overload_control: to.overload_control.is_some(),
+        };
+        draft.prepend_with(HeaderId::Via, |out| {
+            rewrite::via_value(out, sent_by, offers, |out| crossing.branch.write(out));
+        });
     }
 
     /// Record-Route with a sealed token; doubled when the request leaves from another address than it came to

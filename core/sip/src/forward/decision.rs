@@ -45,6 +45,7 @@ impl Border {
     ) -> Result<(), Rejection> {
         context.decision.hash = self.call_hash(message);
         context.decision.number = message.request_uri().ok().and_then(|uri| decide::global_number(&uri));
+        self.check_watchlist(context, None, Some(message), scope)?;
         self.decide(id, context, Some(message), scope)
     }
 
@@ -80,7 +81,7 @@ impl Border {
                 }
                 Verdict::Tag { tag, next, .. } => {
                     context.decision.next_rule = next;
-                    self.tag(context, tag);
+                    self.tag(context, tag, message, scope)?;
                 }
                 Verdict::Hook { position, hook, .. } => {
                     if self.ask_hook(id, context, message, (position, hook), scope)? == LookUp::Parked {
@@ -126,12 +127,22 @@ impl Border {
         verdict
     }
 
-    /// Notes a tag; a URI that is tried later passes the rules again.
-    pub(super) fn tag(&self, context: &mut RequestContext, tag: u16) {
-        if !context.decision.tags.contains(&tag) && context.decision.tags.len() < TAGS_MAX {
-            context.decision.tags.push(tag);
-            context.generation.count_tag(tag, usize::from(self.worker));
+    /// Notes a tag, unless a pattern holds what has it; a URI that is tried later passes the rules again.
+    pub(super) fn tag(
+        &mut self,
+        context: &mut RequestContext,
+        tag: u16,
+        message: Option<&Message<'_>>,
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
+        if context.decision.tags.contains(&tag) || context.decision.tags.len() >= TAGS_MAX {
+            return Ok(());
         }
+        context.decision.tags.push(tag);
+        context.generation.count_tag(tag, usize::from(self.worker));
+        let generation = Arc::clone(&context.generation);
+        let name = generation.snapshot.routes.tags().get(usize::from(tag)).map(String::as_str);
+        self.check_watchlist(context, name, message, scope)
     }
 
     pub(super) fn choose_targets(

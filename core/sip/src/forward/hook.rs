@@ -146,13 +146,13 @@ impl Border {
             }
             Ok(Usable::Continue(changes)) => {
                 scope.step(Stage::Decide, rule, "continues", || told(changes), None);
-                self.take_changes(context, (position, hook), changes);
+                self.take_changes(context, (position, hook), changes, scope)?;
                 self.decide(id, context, None, scope)
             }
             Ok(Usable::Route(peer, changes)) => {
                 let name = &generation.snapshot.peer(peer).id;
                 scope.step(Stage::Decide, rule, "routes", || format!("to {name}; {}", told(changes)), None);
-                self.take_changes(context, (position, hook), changes);
+                self.take_changes(context, (position, hook), changes, scope)?;
                 context.decision.rule = Some(position);
                 let choice = RouteChoice { peers: vec![(peer, 0, 1)], ..hook.choice.clone() };
                 self.choose_targets(context, &generation, &choice);
@@ -172,13 +172,15 @@ impl Border {
         context: &mut RequestContext,
         (position, hook): (usize, &Hook),
         changes: &HookChanges,
-    ) {
+        scope: &mut Scope<'_>,
+    ) -> Result<(), Rejection> {
         if !changes.edits.is_empty() || changes.request_uri.is_some() {
             context.decision.hooked.get_or_insert_default().take(position, changes);
         }
         let tag = changes.tag.as_ref().and_then(|tag| hook.tags.iter().find(|(name, _)| name == tag));
-        if let Some((_, tag)) = tag {
-            self.tag(context, *tag);
+        match tag {
+            Some((_, tag)) => self.tag(context, *tag, None, scope),
+            None => Ok(()),
         }
     }
 

@@ -61,7 +61,7 @@ impl Border {
     }
 
     /// By what the request is counted; nothing where it does not have it, so all those are counted together.
-    fn key_of(
+    pub(super) fn key_of(
         &mut self,
         context: &RequestContext,
         by: KeyKind,

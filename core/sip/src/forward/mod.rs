@@ -28,6 +28,7 @@ mod sample;
 mod stream;
 mod upstream;
 mod variables;
+mod watch;
 
 pub(crate) use calls::{CallTable, DialogKey};
 pub(crate) use context::{

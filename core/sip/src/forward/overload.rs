@@ -7,7 +7,7 @@ use crate::rewrite::{OverloadReport, peer_tag};
 use crate::snapshot::PeerIndex;
 use crate::trace::Stage;
 
-use super::{DialogRoute, RequestContext, context::received_uri};
+use super::{DialogRoute, RequestContext};
 
 impl Border {
     /// Does the sender of *message* heed what we ask for? Its Via says so, and the agreement must too (OC-05).

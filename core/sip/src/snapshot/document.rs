@@ -5,6 +5,7 @@
 mod condition;
 mod header_rules;
 mod limiter;
+mod pattern;
 mod peer;
 mod route;
 mod screening;
@@ -20,6 +21,7 @@ pub use header_rules::{
     HeaderAction, HeaderRule, HeaderRuleSet, Messages, ParameterChange, ParameterPlace, ValueTest,
 };
 pub use limiter::{KeyKind, Limiter, LimiterRate};
+pub use pattern::{Counted, Distinct, Pattern, PatternAction};
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
 pub use route::{Fork, Redirects, Refusal, Route, RouteAction, RoutePeer};
 pub(crate) use route::{attempts_default, failover_default};
@@ -56,6 +58,8 @@ pub struct Document {
     pub limiters: Vec<Limiter>,
     #[serde(default)]
     pub emergency: Emergency,
+    #[serde(default)]
+    pub patterns: Vec<Pattern>,
     pub routes: Vec<Route>,
 }
 

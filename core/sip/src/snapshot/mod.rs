@@ -5,6 +5,7 @@
 
 pub mod document;
 mod limiter;
+mod pattern;
 mod peer;
 
 use std::collections::HashMap;
@@ -18,7 +19,8 @@ pub use document::{
     Direction, KeyKind, Limits, Location, ProbeAccept, Redirects, Side, Transport, UnknownSource,
 };
 pub use limiter::Limiter;
-pub(crate) use limiter::first_digits;
+pub(crate) use limiter::{first_digits, phrase};
+pub use pattern::{Pattern, PatternAction};
 pub use peer::{Peer, PeerHealth};
 
 use crate::admit::SourceTable;
@@ -146,6 +148,7 @@ pub struct Snapshot {
     pub enums: Vec<EnumService>,
     pub limiters: Vec<Limiter>,
     pub emergency: EmergencyNumbers,
+    pub patterns: Vec<Pattern>,
     pub routes: RouteTable,
     pub sources: SourceTable,
 }
@@ -281,6 +284,12 @@ impl Snapshot {
                 .map(|(at, limiter)| limiter::resolve(at, limiter))
                 .collect::<Result<_, _>>()?,
             emergency: EmergencyNumbers::compile(document.emergency, lists)?,
+            patterns: document
+                .patterns
+                .into_iter()
+                .enumerate()
+                .map(|(at, pattern)| pattern::resolve(at, pattern))
+                .collect::<Result<_, _>>()?,
             routes: RouteTable::compile(&document.routes, &names, lists)?,
             sources,
         })
