@@ -23,9 +23,10 @@ HEADING = """\
 
 Why the border refuses a request, or gives it up: the one catalogue, as `ibcf reasons` prints it. The same id stands in
 the log line, the record (`reason`), the metric (`ibcf_rejections_total`), `ibcf explain`, and, where the agreement has
-`reason_header`, in the Reason header of the response. A rule names one with `reject: {reason: ...}`, and may give
-another status and phrase. What a peer itself said stands beside it: `attempts` of a record have each status and phrase
-as they came.
+`reason_header` or `warning_header`, in the Reason or Warning header of the response. A rule names one with
+`reject: {reason: ...}`, and may give another status and phrase. What a peer itself said stands beside it: `attempts` of
+a record have each status, phrase and Reason header (`cause`) as they came, and where the border answers for a peer that
+failed, its Reason stands behind ours.
 """
 
 

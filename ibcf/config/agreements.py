@@ -109,7 +109,9 @@ class Agreement(Section):
     header_rules: AgreementHeaderRules = Field(default_factory=AgreementHeaderRules)
     """Edits of headers."""
     reason_header: bool = False
-    """May our reason stand in a Reason header of responses to this peer?"""
+    """May our reason stand in a Reason header of responses to this peer, and what another peer said behind it?"""
+    warning_header: bool = False
+    """May it stand in a Warning header (RFC 3261 §20.43)?"""
     session_timer: SessionTimer | None = None
     """Bounds for the length of sessions (RFC 4028); left to the user agents unless set."""
     screening: Screening | None = None

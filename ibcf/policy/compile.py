@@ -259,6 +259,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any]:
         "sent_rules": agreement.header_rules.sent,
         "reason_header": agreement.reason_header,
         "resource_priorities": agreement.resource_priority,
+        "warning_header": agreement.warning_header,
         "session_timer": None if agreement.session_timer is None else _session_timer(agreement.session_timer),
         "screening": None if agreement.screening is None else _screening(agreement.screening),
     }

@@ -34,7 +34,9 @@ def test_basic_call_crosses_the_border_and_is_charged_once(scene: Stage) -> None
     assert record["released_by"] == "upstream"
     assert 0 <= record["ring_s"] <= record["setup_s"] < 1
     assert 0.09 <= record["duration_s"] < 2, "the caller talked for 100 ms"
-    assert record["attempts"] == [{"peer": "carrier_b", "target": "b1", "status": 200, "phrase": "OK", "reason": None}]
+    assert record["attempts"] == [
+        {"peer": "carrier_b", "target": "b1", "status": 200, "phrase": "OK", "cause": None, "reason": None}
+    ]
 
     assert scene.grown("ibcf_call_attempts_total", direction="exit", outcome="answered") == 1
     assert scene.grown("ibcf_call_attempts_total") == 1

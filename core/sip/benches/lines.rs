@@ -43,6 +43,7 @@ fn record() -> CallRecord<'static> {
             target: "b1".into(),
             status: Some(200),
             phrase: text("OK"),
+            cause: None,
             reason: None,
         }],
         start_ms: 1_795_407_240_000,

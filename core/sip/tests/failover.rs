@@ -51,6 +51,29 @@ fn a_503_moves_the_call_to_the_next_peer() {
 }
 
 #[test]
+fn what_the_peer_said_stands_beside_our_reason() {
+    let mut policy = policy();
+    policy["agreements"][0]["warning_header"] = json!(true);
+    let mut world = World::with(&policy);
+    let first = invited(&mut world, "c1");
+    world.receive(
+        B,
+        &respond(&first, "503 Out of Lines", "tb", &["Reason: Q.850;cause=34;text=\"no circuit\""]),
+    );
+    let sent = world.advance(40_000);
+    let answer = sent.iter().find(|sent| sent.to == A.parse().unwrap()).expect("an answer");
+    assert_eq!(answer.start(), "SIP/2.0 408 Request Timeout");
+    let ours = "Q.850;cause=18;text=\"forward.timeout\"";
+    assert_eq!(answer.headers("Reason"), [ours, "Q.850;cause=34;text=\"no circuit\""]);
+    let warning = "399 ibcf.a.example \"forward.timeout: no target answered in time\"";
+    assert_eq!(answer.header("Warning"), warning);
+    let record = &world.records()[0];
+    let tried: Vec<_> =
+        record.attempts.iter().map(|attempt| (attempt.status, attempt.cause.as_deref())).collect();
+    assert_eq!(tried, [(Some(503), Some("Q.850;cause=34;text=\"no circuit\"")), (None, None)]);
+}
+
+#[test]
 fn a_503_from_the_last_target_leaves_as_500() {
     let mut world = World::new();
     let first = invited(&mut world, "c2");

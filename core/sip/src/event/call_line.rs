@@ -140,7 +140,7 @@ struct Try<'a> {
 
 impl Value for Try<'_> {
     fn write(self, out: &mut Vec<u8>) {
-        let Attempt { peer, target, status, phrase, reason } = self.attempt;
+        let Attempt { peer, target, status, phrase, cause, reason } = self.attempt;
         string(out, self.is_hidden, |out| {
             let start = out.len();
             out.extend_from_slice(peer.as_bytes());
@@ -150,7 +150,7 @@ impl Value for Try<'_> {
                 out.push(b' ');
                 status.write(out);
             }
-            for word in phrase.as_deref().into_iter().chain(*reason) {
+            for word in phrase.as_deref().into_iter().chain(cause.as_deref()).chain(*reason) {
                 out.push(b' ');
                 out.extend_from_slice(word.as_bytes());
             }
@@ -310,6 +310,7 @@ mod tests {
             target: "b1".into(),
             status,
             phrase: phrase.map(Into::into),
+            cause: (status == Some(503)).then(|| "Q.850;cause=41".into()),
             reason: reason.map(Reason::id),
         };
         let attempts = smallvec![
@@ -318,8 +319,11 @@ mod tests {
             attempt(Some(486), Some(""), None),
         ];
         let line = line(&CallRecord { attempts, ..answered() });
-        let expected =
-            ["carrier_b/b1 forward.timeout", "carrier_b/b1 503 Try \"+44163296xxxx\"", "carrier_b/b1 486"];
+        let expected = [
+            "carrier_b/b1 forward.timeout",
+            "carrier_b/b1 503 Try \"+44163296xxxx\" Q.850;cause=41",
+            "carrier_b/b1 486",
+        ];
         assert_eq!(line["attempts"], json!(expected));
     }
 

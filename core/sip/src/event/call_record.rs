@@ -84,6 +84,8 @@ pub struct Attempt<'a> {
     pub status: Option<u16>,
     /// The peer's reason phrase, as it came.
     pub phrase: Option<Cow<'a, str>>,
+    /// Its Reason header (RFC 3326), as it came.
+    pub cause: Option<Cow<'a, str>>,
     /// Why the border gave up on it, when it did: an id of the catalogue.
     pub reason: Option<&'static str>,
 }
@@ -212,6 +214,7 @@ pub(super) mod tests {
                 target: "b1".into(),
                 status: Some(200),
                 phrase: Some("OK".into()),
+                cause: None,
                 reason: None,
             }],
             start_ms: 1_795_407_240_000,

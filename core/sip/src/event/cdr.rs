@@ -179,6 +179,7 @@ impl Value for &Attempt<'_> {
             "target": &self.target,
             "status": self.status,
             "phrase": self.phrase.as_deref(),
+            "cause": self.cause.as_deref(),
             "reason": self.reason,
         );
         out.push(b'}');
@@ -223,7 +224,7 @@ mod tests {
             r#""peer_out":"carrier_b","calling":["tel:+441632960000"],"called":"tel:+441632960083","#,
             r#""request_uri_out":null,"number":"+441632960083","enum_class":null,"route":null,"tags":[],"outcome":"answered","#,
             r#""status":200,"reason":null,"source":null,"attempts":[{"peer":"carrier_b","target":"b1","status":200,"#,
-            r#""phrase":"OK","reason":null}],"orig_ioi":"a.example","term_ioi":null,"start_ms":1795407240000,"#,
+            r#""phrase":"OK","cause":null,"reason":null}],"orig_ioi":"a.example","term_ioi":null,"start_ms":1795407240000,"#,
             r#""ring_ms":1795407240500,"answer_ms":1795407241000,"end_ms":1795407251250,"ring_s":0.5,"setup_s":1.0,"#,
             r#""duration_s":10.25,"released_by":"upstream","release_reason":null,"node":"ibcf-1","generation":3}"#,
         );
@@ -242,7 +243,7 @@ mod tests {
             let found = line.match_indices("\":").map(|(end, _)| &line[..end]);
             found.map(|text| text.rsplit('"').next().unwrap().into()).collect()
         };
-        let nested = ["peer", "target", "phrase", "originating_ioi", "terminating_ioi"];
+        let nested = ["peer", "target", "phrase", "cause", "originating_ioi", "terminating_ioi"];
         let nested = [&nested[..], &["session_direction", "nni_type", "relationship_mode"]].concat();
         let fields = |record: &CallRecord<'_>| -> Vec<String> {
             let is_own = |key: &String| !nested.contains(&key.as_str()) && key != "neighbour_node_address";
@@ -367,6 +368,7 @@ mod tests {
                 target: "b1".into(),
                 status: None,
                 phrase: None,
+                cause: None,
                 reason: Some(Reason::Timeout.id()),
             }],
             ..answered()
@@ -379,7 +381,7 @@ mod tests {
         );
         assert_eq!(
             cdr["attempts"],
-            json!([{"peer": "carrier_b", "target": "b1", "status": null, "phrase": null, "reason": "forward.timeout"}])
+            json!([{"peer": "carrier_b", "target": "b1", "status": null, "phrase": null, "cause": null, "reason": "forward.timeout"}])
         );
     }
 }

@@ -227,7 +227,7 @@ packed_enum!(RecordKind: Call, Event);
 packed_enum!(Outcome: Answered, Failed, Cancelled, Rejected);
 packed_enum!(ReleasedBy: Upstream, Downstream, Border);
 packed_enum!(Source: Upstream, Downstream, Internal, Policy, Dns);
-packed_struct!(Attempt<'a>: peer, target, status, phrase, reason);
+packed_struct!(Attempt<'a>: peer, target, status, phrase, cause, reason);
 packed_struct!(Neighbour: trusted, address);
 packed_struct!(Ending<'a>: end_ms, released_by, release_reason, reason, source);
 // Begins with what an `Ending` has, in its order.
@@ -255,6 +255,7 @@ mod tests {
             target: "b1".into(),
             status,
             phrase: status.map(|_| "Besetzt — später".into()),
+            cause: status.map(|_| "Q.850;cause=17".into()),
             reason: status.is_none().then(|| Reason::Timeout.id()),
         }
     }

@@ -152,6 +152,7 @@ impl Border {
             place: Arc::clone(&target.place),
             status: None,
             phrase: None,
+            cause: None,
             reason: None,
         });
         if let Some(following) = &mut context.decision.following {

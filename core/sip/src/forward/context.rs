@@ -262,6 +262,8 @@ pub(crate) struct Tried {
     pub(crate) place: Arc<crate::snapshot::Target>,
     pub(crate) status: Option<u16>,
     pub(crate) phrase: Option<Box<str>>,
+    /// What its Reason header says, where it failed.
+    pub(crate) cause: Option<Box<str>>,
     pub(crate) reason: Option<Reason>,
 }
 

@@ -160,6 +160,7 @@ fn attempt<'a>(tried: &'a Tried, snapshot: &'a Snapshot) -> Attempt<'a> {
         target: tried.place.id.as_str().into(),
         status: tried.status,
         phrase: tried.phrase.as_deref().map(Cow::Borrowed),
+        cause: tried.cause.as_deref().map(Cow::Borrowed),
         reason: tried.reason.map(Reason::id),
     }
 }

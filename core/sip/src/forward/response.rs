@@ -18,6 +18,9 @@ use super::record::text;
 use super::redirect::Redirected;
 use super::{BestResponse, Client, RequestContext};
 
+/// Of a peer's Reason header, in records.
+const CAUSE_BYTES_MAX: usize = 256;
+
 impl Border {
     pub(crate) fn on_response(
         &mut self,
@@ -252,6 +255,7 @@ impl Border {
         if let (true, Some(attempt)) = (context.is_initial, context.facts.attempts.get_mut(at)) {
             attempt.status = Some(status);
             attempt.phrase = message.status().map(|line| text(line.phrase).into());
+            attempt.cause = if status < 300 { None } else { cause_of(message) };
         }
         if status < 300 {
             return self.on_success(id, context, at, message, status, scope);
@@ -511,6 +515,17 @@ fn rank(status: u16) -> (u16, u16) {
         400..=499 if TELLING.contains(&status) => (4, 0),
         _ => (status / 100, 1),
     }
+}
+
+/// The Reason header of a failure, up to what a record has room for.
+fn cause_of(message: &Message<'_>) -> Option<Box<str>> {
+    let header = message.first(HeaderId::Reason)?;
+    let value = text(header.value);
+    let mut end = value.len().min(CAUSE_BYTES_MAX);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    Some(value[..end].into())
 }
 
 #[cfg(test)]

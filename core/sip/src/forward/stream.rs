@@ -29,6 +29,7 @@ impl Border {
                 place: std::sync::Arc::clone(&tried.place),
                 status: None,
                 phrase: None,
+                cause: None,
                 reason: None,
             };
             context.facts.attempts.push(tried);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::border::{Arm, Border, Scope, TimerKey, stage_of};
 use crate::event::Outcome;
 use crate::message::{HeaderId, Message, Method};
@@ -18,7 +20,7 @@ use super::variables::CallVariables;
 use super::{RequestContext, Server};
 
 /// One entry of a header list for an answer of our own.
-type HeaderList<'a> = smallvec::SmallVec<[(&'a str, &'a [u8]); 2]>;
+type HeaderList<'a> = SmallVec<[(&'a str, &'a [u8]); 2]>;
 
 impl Border {
     /// 100 Trying (RFC 3261 §17.2.1; late for non-INVITE: RFC 4320 §4.1).
@@ -70,12 +72,10 @@ impl Border {
             },
             Some(reason.entry().clause),
         );
-        let reason_value = reason_header(context, reason);
+        let said = said_of(context, reason);
         let mut headers: HeaderList<'_> =
             rejection.headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-        if let Some(value) = &reason_value {
-            headers.push(("Reason", value.as_bytes()));
-        }
+        headers.extend(said.iter().map(|(name, value)| (*name, value.as_bytes())));
         let outcome = match stage_of(reason) {
             _ if reason == Reason::Cancelled => Outcome::Cancelled,
             Stage::Forward => Outcome::Failed,
@@ -322,8 +322,20 @@ fn variables(context: &RequestContext, downstream: PeerIndex) -> CallVariables<'
 }
 
 /// Our reason for the Reason header (RFC 3326), where it is agreed.
-fn reason_header(context: &RequestContext, reason: Reason) -> Option<String> {
+/// How our reason stands in the answer, as agreed: in Reason (RFC 3326), with what the peer said beside it where its answer is not
+/// passed on, and in Warning (RFC 3261 §20.43).
+fn said_of(context: &RequestContext, reason: Reason) -> SmallVec<[(&'static str, String); 2]> {
+    let snapshot = &context.generation.snapshot;
+    let agreement = snapshot.agreement(context.upstream);
     let entry = reason.entry();
-    let is_agreed = context.generation.snapshot.agreement(context.upstream).reason_header;
-    is_agreed.then(|| format!("Q.850;cause={};text=\"{}\"", entry.q850, entry.id))
+    let mut said = SmallVec::new();
+    if agreement.reason_header {
+        said.push(("Reason", format!("Q.850;cause={};text=\"{}\"", entry.q850, entry.id)));
+        let causes = context.facts.attempts.iter().rev().find_map(|tried| tried.cause.as_deref());
+        said.extend(causes.map(|cause| ("Reason", cause.to_owned())));
+    }
+    if agreement.warning_header {
+        said.push(("Warning", format!("399 {} \"{}: {}\"", snapshot.node.domain, entry.id, entry.text)));
+    }
+    said
 }

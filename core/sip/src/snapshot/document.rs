@@ -339,6 +339,9 @@ pub struct Agreement {
     /// May our reason stand in a Reason header of responses to this peer?
     #[serde(default)]
     pub reason_header: bool,
+    /// Our reason stands in a Warning header of responses to the peer.
+    #[serde(default)]
+    pub warning_header: bool,
     /// How the length of sessions is bounded; left to the user agents unless set.
     #[serde(default)]
     pub session_timer: Option<SessionTimer>,
