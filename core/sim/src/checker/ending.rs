@@ -19,7 +19,7 @@ impl Checker {
     /// Judges what is left when all is over.
     pub fn on_end(&mut self, shared: &Shared) {
         // Those that do not count what is in progress.
-        const STANDING: [&str; 11] = [
+        const STANDING: [&str; 13] = [
             "ibcf_answer_cache_entries",
             "ibcf_location_cache_entries",
             "ibcf_config_generation",
@@ -27,6 +27,8 @@ impl Checker {
             "ibcf_drain_state",
             "ibcf_limits",
             "ibcf_limiter_keys_limit",
+            "ibcf_pattern_held_limit",
+            "ibcf_pattern_keys_limit",
             "ibcf_peer_calls_limit",
             "ibcf_peer_up",
             "ibcf_table_peak",
