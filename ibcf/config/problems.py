@@ -44,9 +44,11 @@ def faults_of(error: ValidationError, tree: Tree, model: type[BaseModel]) -> lis
 
 
 def _as_written(path: Path, tree: Tree) -> Path:
-    """Return *path* without the places in lists for which a lone value stands in the file."""
+    """Return *path* as it is written: a lone value stands for a list of one, and a name needs no mark of pydantic."""
     written: Path = ()
     for part in path:
+        if part == "[key]":  # the name itself is wrong, which stands where its value does
+            continue
         if not isinstance(part, int) or (*written, part) in tree.values:
             written += (part,)
     return written

@@ -44,7 +44,11 @@ _REFERENCES = (
     _Reference(
         "header rule set",
         "header_rules",
-        (("agreements", "*", "header_rules", "received", "*"), ("agreements", "*", "header_rules", "sent", "*")),
+        (
+            ("agreements", "*", "header_rules", "received", "*"),
+            ("agreements", "*", "header_rules", "sent", "*"),
+            ("routes", "*", "rewrite", "headers", "*"),
+        ),
     ),
 )
 

@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ibcf.config.match import Match
+from ibcf.config.rewrite import Rewrite
 from ibcf.config.section import Section, exactly_one, one_of_schema
 from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, WholeSeconds, Within
 
-GO_ON = ("enum", "tag", "limit", "hook")
+GO_ON = ("enum", "tag", "rewrite", "limit", "hook")
 """Actions behind which the next rule follows, or may."""
 DECIDE = ("to", "reject", "drop")
 """Actions that end the walk of the rules."""
@@ -81,6 +82,8 @@ class Route(Section):
     """Looks the number up in this service; the Request-URI becomes the first candidate; the next rule follows."""
     tag: Id | None = None
     """A name for its record, the log and `ibcf_calls_tagged_total`; the next rule follows."""
+    rewrite: Rewrite | None = None
+    """Changes its Request-URI, and headers of what leaves; the next rule follows."""
     hook: Hook | None = None
     """Asks a function of the operator's; the next rule follows, unless that says otherwise."""
     limit: Id | None = None

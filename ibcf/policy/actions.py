@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ibcf.config.rewrite import UriParameters
 from ibcf.config.routes import Reject
 from ibcf.config.values import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ibcf.config.rewrite import NumberEdit, Rewrite
     from ibcf.config.routes import Hook, Route
 
 HOOK_FAILED: Final = Reject(reason="decide.hook_failed")
@@ -26,6 +28,26 @@ def _enum(route: Route) -> dict[str, Any]:
 
 def _tag(route: Route) -> dict[str, Any]:
     return {"kind": "tag", "tag": route.tag}
+
+
+def _rewrite(route: Route) -> dict[str, Any]:
+    rewrite = cast("Rewrite", route.rewrite)
+    parameters = rewrite.parameters or UriParameters.model_construct()
+    changes = {
+        "number": rewrite.number and _number(rewrite.number),
+        "user": rewrite.user and {"pattern": rewrite.user.regex, "with": rewrite.user.with_},
+        "form": rewrite.form,
+        "host": rewrite.host,
+        "removed_parameters": parameters.remove,
+        "set_parameters": list(parameters.set.items()),
+        "calling": rewrite.calling and _number(rewrite.calling),
+        "headers": rewrite.headers,
+    }
+    return {"kind": "rewrite", **{key: value for key, value in changes.items() if value}}
+
+
+def _number(edit: NumberEdit) -> dict[str, Any]:
+    return {"strip": edit.strip, "prefix": edit.prefix}
 
 
 def _to(route: Route) -> dict[str, Any]:
@@ -73,6 +95,7 @@ def _drop(_route: Route) -> dict[str, Any]:
 _ACTIONS: Final[dict[str, Callable[[Route], dict[str, Any]]]] = {
     "enum": _enum,
     "tag": _tag,
+    "rewrite": _rewrite,
     "hook": _hook,
     "to": _to,
     "reject": _reject,

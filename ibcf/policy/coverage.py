@@ -47,9 +47,11 @@ class Coverage:
 def cover(config: Config, told: Iterable[Explanation]) -> Coverage:
     """Return which rules decided or changed something in what the border did.
 
-    A rule of `header_rules` counts for the sets that the agreements of both peers name: ids are unique within a set.
+    A rule of `header_rules` counts for the sets that the agreements of both peers and the rules that held name: ids are
+    unique within a set.
     """
     reached: set[tuple[str, str]] = set()
+    rewrites = {route.id: route.rewrite.headers or () for route in config.routes if route.rewrite is not None}
     agreements = {agreement.id: agreement.header_rules for agreement in config.agreements}
     used = {peer.id: agreements[peer.agreement] for peer in config.peers}
     for one in told:
@@ -58,6 +60,7 @@ def cover(config: Config, told: Iterable[Explanation]) -> Coverage:
         place = None if request is None else target_at(config, one.located, request.destination)
         peers = {one.peer, *(place or ())[:1]}
         sets = {name for peer in peers for name in (*used[peer].received, *used[peer].sent)}
+        sets |= {name for rule in matched_rules(one) for name in rewrites.get(rule, ())}
         reached |= {(name, rule) for name in sets for rule in one.edits()}
     places = [
         (Rule("routes", route.id, ("routes", at, "id")), ("", route.id)) for at, route in enumerate(config.routes)

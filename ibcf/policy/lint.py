@@ -12,6 +12,7 @@ from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
 from ibcf.policy.ranges import gaps, overlaps
 from ibcf.policy.reach import may_meet, unreachable
+from ibcf.policy.rewrites import idle_rewrites
 from ibcf.policy.screened import needed_headers
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def lint(loaded: Loaded) -> list[Fault]:
     config = loaded.config
     checks = (
         *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
-        *(_header_rules, needed_headers, _limits, _patterns, _unused),
+        *(_header_rules, needed_headers, idle_rewrites, _limits, _patterns, _unused),
     )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
@@ -214,13 +215,12 @@ def _patterns(config: Config) -> Iterator[Finding]:
 
 def _unused(config: Config) -> Iterator[Finding]:
     rules = [agreement.header_rules for agreement in config.agreements]
+    sets = {name for rule in rules for name in (*rule.received, *rule.sent)}
+    sets |= {name for route in config.routes if route.rewrite for name in route.rewrite.headers or ()}
     lists = {name for route in config.routes for name in _lists(route.match)}
     sections: tuple[tuple[str, Sequence[Named], set[str], str], ...] = (
         ("agreements", config.agreements, {peer.agreement for peer in config.peers}, "no peer has the agreement"),
-        (
-            *("header_rules", config.header_rules, {name for rule in rules for name in (*rule.received, *rule.sent)}),
-            "no agreement uses the rule set",
-        ),
+        ("header_rules", config.header_rules, sets, "no agreement and no route uses the rule set"),
         ("lists", config.lists, lists.union(_members(config.emergency.lists)), "no rule asks for the list"),
         ("enum", config.enum, {route.enum for route in config.routes if route.enum}, "no route looks up in"),
         ("limiters", config.limiters, {route.limit for route in config.routes if route.limit}, "no rule limits by"),

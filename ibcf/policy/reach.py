@@ -22,12 +22,20 @@ if TYPE_CHECKING:
 def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, int]]:
     """Yield the position of each rule that is never reached, with that of the first rule that stands in its way."""
     lookups = list(accumulate((route.enum is not None or route.hook is not None for route in routes), initial=0))
+    rewrites = list(accumulate((route.rewrite is not None or route.hook is not None for route in routes), initial=0))
     earlier = _Earlier()
     for at, route in enumerate(routes):
         found = [
             before
             for before in earlier.candidates(route.match)
-            if _shadows(routes[before].match, route.match, looked_up_between=lookups[at] > lookups[before])
+            if _shadows(
+                routes[before].match,
+                route.match,
+                changed=(
+                    *(TARGET if lookups[at] > lookups[before] or rewrites[at] > rewrites[before] else ()),
+                    *(NUMBER if rewrites[at] > rewrites[before] else ()),
+                ),
+            )
         ]
         if found:
             yield at, min(found)  # and what it would shadow itself, the other one shadows too
@@ -85,9 +93,12 @@ class _Earlier:
         return {at for key in keys for at in self.places.get(key, ())}
 
 
-def _shadows(wide: Match, narrow: Match, *, looked_up_between: bool) -> bool:
-    """Tell whether the rule of *wide* decides whatever the later rule of *narrow* could match."""
-    if looked_up_between and _reads_target(wide):
+def _shadows(wide: Match, narrow: Match, *, changed: tuple[str, ...]) -> bool:
+    """Tell whether the rule of *wide* decides whatever the later rule of *narrow* could match.
+
+    What the *changed* matchers look at is another one for the later rule.
+    """
+    if _reads(wide, changed):
         return False
     asked = given(wide)
     of_narrow = given(narrow)
@@ -98,14 +109,16 @@ def _shadows(wide: Match, narrow: Match, *, looked_up_between: bool) -> bool:
     )
 
 
-def _reads_target(match: Match) -> bool:
-    """Does it, or one inside of it, look at what a look-up changes?"""
+def _reads(match: Match, names: tuple[str, ...]) -> bool:
+    """Has it, or one inside of it, one of these matchers?"""
     inner = (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ()))
-    return any(getattr(match, name) is not None for name in TARGET) or any(map(_reads_target, inner))
+    return any(getattr(match, name) is not None for name in names) or any(_reads(one, names) for one in inner)
 
 
 TARGET = ("domain", "scheme", "user", "iotl", "emergency", "enum", "number_prefix")
 """Matchers whose value is another one behind a look-up or a hook; of the number, whether there is one."""
+NUMBER = ("number_range", "number_length", "number_list")
+"""The same behind a rewrite or a hook."""
 
 
 def _same(wide: object, narrow: object) -> bool:

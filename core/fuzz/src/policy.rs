@@ -77,6 +77,9 @@ pub(crate) fn document(variant: usize) -> Value {
             {"id": "sos", "condition": {"schemes": ["urn"]}, "action": {"kind": "route", "to": [{"peer": "core"}]}},
             {"id": "barred", "condition": {"number": {"prefixes": ["+4490"]}},
              "action": {"kind": "reject", "reason": "decide.forbidden", "status": 603, "phrase": "No"}},
+            {"id": "plus", "condition": {"users": ["^00"]}, "action": {"kind": "rewrite", "number": {"strip": 2, "prefix": "+"}, "form": "tel"}},
+            {"id": "ours", "condition": {"schemes": ["sip"]}, "action": {"kind": "rewrite", "user": {"pattern": "^(.)x", "with": "$1"},
+             "removed_parameters": ["transport"], "set_parameters": [["user", "phone"]], "calling": {"strip": 1, "prefix": "+"}, "headers": ["mark"]}},
             {"id": "look_up", "condition": {"schemes": ["tel"]}, "action": {"kind": "enum", "service": "numbers"}},
             {"id": "to_b", "condition": {"domains": ["b.example"]},
              "action": {"kind": "route", "failover_statuses": [500, 503], "redirects": "recurse", "time_budget_ms": 60_000,
@@ -94,8 +97,8 @@ pub(crate) fn document(variant: usize) -> Value {
             // one network is gone, another one moved
             document["peers"].as_array_mut().expect("a list").remove(3);
             document["peers"][1]["targets"] = json!([{"id": "first9", "address": "198.51.100.20:5090"}]);
-            document["routes"][3]["action"]["to"] = json!([{"peer": "second"}]);
-            document["routes"][5]["action"]["to"] = json!([{"peer": "first"}]);
+            document["routes"][5]["action"]["to"] = json!([{"peer": "second"}]);
+            document["routes"][7]["action"]["to"] = json!([{"peer": "first"}]);
         }
         2 => {
             // nobody is trusted any more, and strangers hear nothing

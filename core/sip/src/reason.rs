@@ -150,6 +150,9 @@ catalogue! {
     LocationFailed { "decide.location_failed", 500 "Server Internal Error", q850: 38, Dns,
         "DNS names no server for the host of the Request-URI, or gave no answer in time", clause: "RFC 3263 §4, LOC-36",
         advice: "check the host with `ibcf locate`" }
+    RewriteInvalid { "decide.rewrite_invalid", 404 "Not Found", q850: 28, Policy,
+        "a rule would have made a Request-URI that is none, or that names no number any more", clause: "RFC 3261 §19.1, TEL-01",
+        advice: "see the rule with `ibcf explain`; give it a match that takes only what it can change" }
     PeerCapacity { "decide.peer_capacity", 503 "Service Unavailable", q850: 34, Policy,
         "all peers of the route carry as many calls as agreed", clause: "SEC-13", advice: "raise peers[].limits.calls_max or add a peer to the route" }
     Limit { "decide.limit", 503 "Service Unavailable", q850: 42, Policy,

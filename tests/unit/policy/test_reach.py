@@ -2,8 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibcf.config.match import Match
+from ibcf.config.rewrite import NumberEdit, Rewrite
 from ibcf.config.routes import Route
-from ibcf.policy.reach import _shadows, unreachable
+from ibcf.policy.reach import NUMBER, TARGET, _shadows, unreachable
 
 DOMAINS = ("example", "*.example", "b.example", "B.example", "*.b.example", "x.b.example", "c.test")
 
@@ -18,18 +19,26 @@ matches = st.builds(
     peer=some("a", "b"),
     direction=st.none() | st.sampled_from(["exit", "entry"]),
     method=some("INVITE", "MESSAGE"),
+    number_length=st.none() | st.sampled_from(["1-9", "7-15"]),
     number_prefix=some("+4", "+44", "+4490", "+49"),
     domain=some(*DOMAINS),
     enum=some("found", "failed"),
 )
 routes = st.lists(
     st.builds(
-        lambda match, enum: Route.model_construct(id="r", match=match, enum=enum, drop=None if enum else True),
+        lambda match, action: Route.model_construct(id="r", match=match, **action),
         matches,
-        some("n"),
+        st.sampled_from([{"enum": "n"}, {"drop": True}, {"rewrite": Rewrite(number=NumberEdit(strip=1))}]),
     ),
     max_size=12,
 )
+
+
+def changed(between: list[Route]) -> tuple[str, ...]:
+    """Return the matchers whose value is another one behind these rules."""
+    is_rewritten = any(rule.rewrite is not None for rule in between)
+    is_looked_up = any(rule.enum is not None for rule in between)
+    return (*(TARGET if is_looked_up or is_rewritten else ()), *(NUMBER if is_rewritten else ()))
 
 
 @given(routes)
@@ -39,12 +48,7 @@ def test_looking_at_a_few_rules_finds_what_comparing_all_pairs_finds(rules: list
         at
         for at, route in enumerate(rules)
         if any(
-            rules[before].enum is None
-            and _shadows(
-                rules[before].match,
-                route.match,
-                looked_up_between=any(between.enum is not None for between in rules[before:at]),
-            )
+            rules[before].drop and _shadows(rules[before].match, route.match, changed=changed(rules[before:at]))
             for before in range(at)
         )
     ]

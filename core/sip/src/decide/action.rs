@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::hook::{Hook, Refusal};
 use crate::reason::Reason;
+use crate::rewrite::{NumberEdit, UriEdit};
 use crate::snapshot::document::{self, Fork, Redirects, RouteAction};
-use crate::snapshot::{EnumIndex, LimiterIndex, Names, PeerIndex, SnapshotError};
+use crate::snapshot::{EnumIndex, LimiterIndex, Names, PeerIndex, RuleSetIndex, SnapshotError};
 
 /// What a rule does.
 #[derive(Debug)]
@@ -17,6 +18,18 @@ pub(super) enum Action {
     Tag(u16),
     Hook(Box<Hook>),
     Limit(LimiterIndex),
+    Rewrite(Box<Rewrite>),
+}
+
+/// What a rule changes in a request.
+#[derive(Debug)]
+pub struct Rewrite {
+    /// In the Request-URI.
+    pub uri: Option<UriEdit>,
+    /// In the number of the caller, in the request that leaves.
+    pub calling: Option<NumberEdit>,
+    /// In the headers of the request that leaves.
+    pub headers: Vec<RuleSetIndex>,
 }
 
 /// The peers of a route, and when to go from one target to the next.
@@ -108,6 +121,7 @@ impl Action {
             RouteAction::Limit { limiter } => {
                 Names::find(&names.limiters, limiter, "limiter", &place("limiter")).map(Action::Limit)
             }
+            RouteAction::Rewrite(rewrite) => compile_rewrite(rewrite, names, &place),
             RouteAction::Reject { reason, status, phrase, retry_after_s } => {
                 let (reason, phrase) = (reason.clone(), phrase.clone());
                 let written =
@@ -125,6 +139,7 @@ impl Action {
             Self::Tag(tag) => {
                 format!("tag it {}, then go on", tags.get(usize::from(*tag)).map_or("", String::as_str))
             }
+            Self::Rewrite(_) => "change it, then go on".to_owned(),
             Self::Reject(Refusal { reason: Reason::Dropped, .. }) => "drop it".to_owned(),
             Self::Hook(hook) => format!("ask {}", hook.call),
             Self::Limit(_) => "count it, then go on while there is room".to_owned(),
@@ -165,4 +180,29 @@ fn refusal(written: &document::Refusal, place: &str) -> Result<Refusal, Snapshot
         return Err(SnapshotError::value(format!("{place}.phrase"), "holds a control character"));
     }
     Ok(Refusal { reason, status, phrase, retry_after_s: written.retry_after_s })
+}
+
+fn compile_rewrite(
+    rewrite: &document::Rewrite,
+    names: &Names,
+    place: &impl Fn(&str) -> String,
+) -> Result<Action, SnapshotError> {
+    let wrong = |(key, problem): (&'static str, String)| SnapshotError::value(place(key), problem);
+    let set = |(position, id): (usize, &String)| {
+        Names::find(&names.rule_sets, id, "header rule set", &place(&format!("headers[{position}]")))
+    };
+    let compiled = Rewrite {
+        uri: UriEdit::compile(rewrite).map_err(wrong)?,
+        calling: rewrite
+            .calling
+            .as_ref()
+            .map(|edit| NumberEdit::compile(edit, "calling"))
+            .transpose()
+            .map_err(wrong)?,
+        headers: rewrite.headers.iter().enumerate().map(set).collect::<Result<_, _>>()?,
+    };
+    if compiled.uri.is_none() && compiled.calling.is_none() && compiled.headers.is_empty() {
+        return Err(SnapshotError::value(place("kind"), "changes nothing"));
+    }
+    Ok(Action::Rewrite(Box::new(compiled)))
 }

@@ -19,7 +19,7 @@ mod restriction;
 mod rules;
 mod targets;
 
-pub use action::RouteChoice;
+pub use action::{Rewrite, RouteChoice};
 pub use answers::{AnswerCache, CachedAnswer, Eviction};
 pub(crate) use condition::has_priority;
 pub use condition::{Lists, place_of_call};

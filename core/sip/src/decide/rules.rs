@@ -1,5 +1,5 @@
 //! The ordered rules of routing: the first whose condition holds decides, except that an ENUM rule looks the number up,
-//! a tag is noted and a limiter counts, and these go on with the next.
+//! a rewrite changes the request, a tag is noted and a limiter counts, and these go on with the next.
 //!
 //! A rule with number prefixes, domains or a list that many ask for is found through a table, so thousands of them cost no
 //! more than a few; only rules with none of these are looked at one by one. When somebody asked for a trace, every rule is looked at in order and
@@ -7,7 +7,7 @@
 
 use smallvec::SmallVec;
 
-use super::action::{Action, RouteChoice};
+use super::action::{Action, Rewrite, RouteChoice};
 use super::condition::{Compiled, Compiler, ListIndex, Lists, Looked, Tables};
 use super::hook::{Hook, Refusal};
 use crate::input::EnumOutcome;
@@ -127,6 +127,15 @@ pub enum Verdict<'s> {
         /// The position to go on from.
         next: usize,
     },
+    /// Change the request as [`RouteTable::rewrite`] says, then evaluate again from `next`.
+    Rewrite {
+        /// Id of the rule.
+        rule: &'s str,
+        /// Its position.
+        position: usize,
+        /// The position to go on from.
+        next: usize,
+    },
     /// No rule holds.
     NoRoute,
 }
@@ -172,7 +181,7 @@ impl RouteTable {
         match &self.rules.get(position)?.action {
             Action::Route(choice) => Some(choice),
             Action::Hook(hook) => Some(&hook.choice),
-            Action::Lookup(_) | Action::Reject(_) | Action::Tag(_) | Action::Limit(_) => None,
+            _ => None,
         }
     }
 
@@ -180,6 +189,14 @@ impl RouteTable {
     pub fn hook(&self, position: usize) -> Option<&Hook> {
         match &self.rules.get(position)?.action {
             Action::Hook(hook) => Some(hook),
+            _ => None,
+        }
+    }
+
+    /// Returns what the rule at *position* changes, if it is one that does.
+    pub fn rewrite(&self, position: usize) -> Option<&Rewrite> {
+        match &self.rules.get(position)?.action {
+            Action::Rewrite(rewrite) => Some(rewrite),
             _ => None,
         }
     }
@@ -288,6 +305,7 @@ impl Rule {
             Action::Limit(limiter) => {
                 Verdict::Limit { rule, position, limiter: *limiter, next: position.saturating_add(1) }
             }
+            Action::Rewrite(_) => Verdict::Rewrite { rule, position, next: position.saturating_add(1) },
             Action::Tag(tag) => Verdict::Tag { rule, tag: *tag, next: position.saturating_add(1) },
             Action::Reject(refusal) => Verdict::Reject { rule, position, refusal },
             Action::Hook(hook) => Verdict::Hook { rule, position, hook },
@@ -358,6 +376,7 @@ mod tests {
             | Verdict::Route { rule, .. }
             | Verdict::Reject { rule, .. }
             | Verdict::Hook { rule, .. }
+            | Verdict::Rewrite { rule, .. }
             | Verdict::Tag { rule, .. } => Some(rule),
             Verdict::NoRoute => None,
         }

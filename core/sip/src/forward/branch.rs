@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::border::{Arm, Border, BranchId, Generation, Scope, TimerKey};
-use crate::decide::Target;
+use crate::decide::{Rewrite, Target};
 use crate::flow::Flow;
 use crate::message::{HeaderId, Message, Method, RequestLine};
 use crate::parse;
@@ -22,7 +22,7 @@ use super::next_hop::Next;
 use super::places::DownstreamPlace;
 use super::stream::stream_instead;
 use super::variables::CallVariables;
-use super::{Branch, Client, Decision, Hooked, RequestContext, Tried};
+use super::{Branch, Changed, Client, Decision, RequestContext, Tried};
 
 /// What a request goes through on its way across the border.
 pub(super) struct Crossing<'a> {
@@ -36,8 +36,8 @@ pub(super) struct Crossing<'a> {
     pub(super) remote: SocketAddr,
     pub(super) own_routes: usize,
     pub(super) request_uri: Option<&'a [u8]>,
-    /// What hooks want otherwise.
-    pub(super) hooked: Option<&'a Hooked>,
+    /// What rules want otherwise.
+    pub(super) changed: Option<&'a Changed>,
     pub(super) is_initial: bool,
     /// `Max-Breadth` of a branch that is not alone (RFC 5393 §5).
     pub(super) breadth: Option<u32>,
@@ -46,6 +46,15 @@ pub(super) struct Crossing<'a> {
     /// What was decided about an initial request.
     pub(super) decision: Option<&'a Decision>,
     pub(super) branch: BranchId,
+}
+
+impl<'a> Crossing<'a> {
+    /// What rules of `routes` change in the request that leaves, in their order.
+    fn rewrites(&self) -> impl Iterator<Item = &'a Rewrite> + use<'a> {
+        let routes = &self.generation.snapshot.routes;
+        let rules = self.changed.map_or(&[][..], Changed::rewrites);
+        rules.iter().filter_map(|position| routes.rewrite(*position))
+    }
 }
 
 /// What came of a target.
@@ -285,7 +294,7 @@ impl Border {
             remote: hop.remote,
             own_routes: context.own_routes,
             request_uri: context.decision.request_uri(),
-            hooked: context.decision.hooked.as_deref(),
+            changed: context.decision.changed.as_deref(),
             breadth: context.decision.forking.as_ref().map(|forking| forking.share()),
             is_initial: context.is_initial,
             icid: context.facts.icid.as_deref(),
@@ -325,10 +334,8 @@ impl Border {
         }
         // Before the rules: what the operator writes on purpose is not the untrusted peer's any more.
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
-        for rules in &from.received_rules {
-            snapshot.header_rules[rules.at()].apply(&mut draft, request.method, &values, trace);
-        }
-        for (rule, edit) in crossing.hooked.map(Hooked::edits).unwrap_or_default() {
+        values.apply(&from.received_rules, &mut draft, request.method, trace);
+        for (rule, edit) in crossing.changed.map(Changed::edits).unwrap_or_default() {
             edit.apply(&mut draft, snapshot.routes.id(*rule), trace);
         }
         // What the border itself writes from here on is its own business.
@@ -372,14 +379,13 @@ impl Border {
         if crossing.is_initial && forms_dialog(request.method) {
             self.record_route(&mut draft, message, crossing, scope);
         }
-        for rules in &to.sent_rules {
-            snapshot.header_rules[rules.at()].apply(
-                &mut draft,
-                request.method,
-                &values,
-                &mut scope.out.trace,
-            );
+        for rewrite in crossing.rewrites() {
+            if let Some(calling) = &rewrite.calling {
+                rewrite::edit_asserted_identity(&mut draft, calling, &mut scope.out.trace);
+            }
+            values.apply(&rewrite.headers, &mut draft, request.method, &mut scope.out.trace);
         }
+        values.apply(&to.sent_rules, &mut draft, request.method, &mut scope.out.trace);
         self.prepend_via(&mut draft, crossing);
         if snapshot.transport(crossing.listener_out).is_reliable() {
             rewrite::need_content_length(&mut draft, message.body().len());

@@ -22,9 +22,9 @@ use crate::transaction::{
     ServerKey,
 };
 
+use super::changed::Changed;
 use super::exemption::Exemption;
 use super::forking::{Challenges, Forking};
-use super::hook::Hooked;
 use super::places::{DownstreamPlace, UpstreamPlace};
 use super::record::Named;
 use super::redirect::Following;
@@ -133,7 +133,7 @@ pub(crate) struct Decision {
     pub(crate) hash: u64,
     pub(crate) forking: Option<Box<Forking>>,
     pub(crate) following: Option<Box<Following>>,
-    pub(crate) hooked: Option<Box<Hooked>>,
+    pub(crate) changed: Option<Box<Changed>>,
 }
 
 impl Decision {
@@ -141,9 +141,10 @@ impl Decision {
         self.answer.as_ref().map(|answer| answer.outcome)
     }
 
-    /// The number that rules look at: that of the URI that a hook gave, else the one that was called.
-    pub(crate) fn number_now(&self) -> Option<ArrayString<17>> {
-        self.hooked.as_ref().and_then(|hooked| hooked.number()).or(self.number)
+    /// The number that rules look at: that of the URI that a rule or a hook made, else the one that was called.
+    pub(crate) fn number_now(&self) -> Option<&ArrayString<17>> {
+        let before = self.number.as_ref();
+        self.changed.as_ref().map_or(before, |changed| changed.number(before))
     }
 
     /// The URI that ENUM gave, of those the one that is tried now.
@@ -152,11 +153,11 @@ impl Decision {
         found.candidates.get(usize::from(self.candidate)).map(String::as_str)
     }
 
-    /// The URI that takes the place of the one received: what a hook gave, where a 3xx led, or the candidate that ENUM gave.
+    /// The URI that takes the place of the one received: what a rule or a hook made of it, where a 3xx led, or the candidate that ENUM gave.
     pub(crate) fn request_uri(&self) -> Option<&[u8]> {
-        let hooked = self.hooked.as_ref().and_then(|hooked| hooked.request_uri());
+        let changed = self.changed.as_ref().and_then(|changed| changed.request_uri());
         let followed = || self.following.as_ref().and_then(|following| following.current());
-        hooked.or_else(followed).or_else(|| self.candidate_uri().map(str::as_bytes))
+        changed.or_else(followed).or_else(|| self.candidate_uri().map(str::as_bytes))
     }
 }
 
@@ -281,7 +282,7 @@ impl RequestContext {
         matches!(self.server, Server::Invite(_))
     }
 
-    /// The Request-URI as it stands now: the candidate that ENUM gave, else as received.
+    /// The Request-URI as it stands now: what rules, a 3xx or ENUM made of it, else as received.
     pub(crate) fn request_uri(&self) -> &[u8] {
         self.decision.request_uri().unwrap_or_else(|| received_uri(&self.request))
     }

@@ -23,6 +23,7 @@ use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::RequestContext;
+use super::changed::rewrite_request;
 use super::forking::Forking;
 use super::redirect::stop_following;
 
@@ -59,8 +60,8 @@ impl Border {
     ) -> Result<(), Rejection> {
         let generation = Arc::clone(&context.generation);
         let snapshot = &generation.snapshot;
-        if let Some(hooked) = &mut context.decision.hooked {
-            hooked.forget_from(context.decision.next_rule);
+        if let Some(changed) = &mut context.decision.changed {
+            changed.forget_from(context.decision.next_rule);
         }
         loop {
             let verdict = self.evaluate(snapshot, context, message, scope);
@@ -86,6 +87,12 @@ impl Border {
                 Verdict::Hook { position, hook, .. } => {
                     if self.ask_hook(id, context, message, (position, hook), scope)? == LookUp::Parked {
                         return Ok(());
+                    }
+                }
+                Verdict::Rewrite { rule, position, next } => {
+                    context.decision.next_rule = next;
+                    if let Some(rewrite) = snapshot.routes.rewrite(position) {
+                        rewrite_request(context, (rule, position), rewrite, scope)?;
                     }
                 }
                 Verdict::Limit { position, limiter, next, .. } => {
@@ -372,7 +379,7 @@ fn evaluate<'s>(
         direction: context.direction(),
         method: context.method(),
         request_uri: context.request_uri(),
-        number: number.as_deref(),
+        number: number.map(ArrayString::as_str),
         calling: calling.as_deref(),
         emergency: context.is_emergency() || snapshot.emergency.holds(context.request_uri()),
         enum_outcome: context.decision.enum_outcome(),
@@ -384,7 +391,7 @@ fn evaluate<'s>(
 
 /// The number, if it may be asked for: global, long enough (ENUM-04), and not yet looked up elsewhere (ENUM-06).
 fn askable(context: &RequestContext, digits_min: u8) -> Result<ArrayString<17>, &'static str> {
-    let number = context.decision.number_now().ok_or("no global number to look up")?;
+    let number = *context.decision.number_now().ok_or("no global number to look up")?;
     if number.len() <= usize::from(digits_min) {
         return Err("the number is too short to be asked for");
     }
@@ -419,8 +426,8 @@ fn take_answer(context: &mut RequestContext, answer: &Arc<CachedAnswer>, scope: 
     let decision = &mut context.decision;
     decision.answer = Some(Arc::clone(answer));
     if answer.outcome == EnumOutcome::Found {
-        if let Some(hooked) = &mut decision.hooked {
-            hooked.forget_request_uri();
+        if let Some(changed) = &mut decision.changed {
+            changed.forget_request_uri();
         }
         let candidates_max = decision.enum_service.map_or(1, |service| enums[service.at()].candidates_max);
         if let Some(following) = &mut decision.following {

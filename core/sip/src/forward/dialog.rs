@@ -142,7 +142,7 @@ impl Border {
             remote: route.hop.remote,
             own_routes: routes.count,
             request_uri: None,
-            hooked: None,
+            changed: None,
             is_initial: false,
             breadth: None,
             icid: None,

@@ -6,14 +6,12 @@
 
 use std::sync::Arc;
 
-use arrayvec::ArrayString;
-
 use crate::border::{Border, Scope, TimerKey};
 use crate::decide::{self, Asked, Hook, HookChanges, HookVerdict, Refusal, RouteChoice};
-use crate::message::{Message, Uri};
+use crate::message::Message;
 use crate::output::{HookView, QuestionBody};
 use crate::parse;
-use crate::rewrite::{HeaderEdit, peer_tag};
+use crate::rewrite::peer_tag;
 use crate::screen::Rejection;
 use crate::snapshot::PeerIndex;
 use crate::statistics::QuestionKind;
@@ -22,48 +20,6 @@ use crate::transaction::SlotId;
 
 use super::RequestContext;
 use super::decision::LookUp;
-
-/// What hooks changed of a request, each change with the position of its rule.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Hooked {
-    edits: Vec<(usize, HeaderEdit)>,
-    request_uri: Option<(usize, String)>,
-    number: Option<(usize, ArrayString<17>)>,
-}
-
-impl Hooked {
-    pub(super) fn request_uri(&self) -> Option<&[u8]> {
-        self.request_uri.as_ref().map(|(_, uri)| uri.as_bytes())
-    }
-
-    pub(super) fn number(&self) -> Option<ArrayString<17>> {
-        self.number.map(|(_, number)| number)
-    }
-
-    pub(super) fn edits(&self) -> &[(usize, HeaderEdit)] {
-        &self.edits
-    }
-
-    /// ENUM gave a Request-URI, which takes the place of an earlier one.
-    pub(super) fn forget_request_uri(&mut self) {
-        self.request_uri = None;
-    }
-
-    /// The rules from *position* on are evaluated again: so is what their hooks changed.
-    pub(super) fn forget_from(&mut self, position: usize) {
-        self.edits.retain(|(rule, _)| *rule < position);
-        self.request_uri.take_if(|(rule, _)| *rule >= position);
-        self.number.take_if(|(rule, _)| *rule >= position);
-    }
-
-    fn take(&mut self, position: usize, changes: &HookChanges) {
-        self.edits.extend(changes.edits.iter().map(|edit| (position, edit.clone())));
-        let Some(uri) = &changes.request_uri else { return };
-        let number = Uri::parse(uri.as_bytes()).ok().and_then(|uri| decide::global_number(&uri));
-        self.number = number.map(|number| (position, number)).or(self.number);
-        self.request_uri = Some((position, uri.clone()));
-    }
-}
 
 /// What a hook said, fit for use.
 enum Usable<'a> {
@@ -175,7 +131,7 @@ impl Border {
         scope: &mut Scope<'_>,
     ) -> Result<(), Rejection> {
         if !changes.edits.is_empty() || changes.request_uri.is_some() {
-            context.decision.hooked.get_or_insert_default().take(position, changes);
+            context.decision.changed.get_or_insert_default().take_hook(position, changes);
         }
         let tag = changes.tag.as_ref().and_then(|tag| hook.tags.iter().find(|(name, _)| name == tag));
         match tag {
@@ -274,7 +230,7 @@ fn view(context: &RequestContext, message: &Message<'_>, rule: &str, hook: &Hook
         trusted,
         method: context.method().as_str().to_owned(),
         request_uri: String::from_utf8_lossy(context.request_uri()).into_owned(),
-        number: context.decision.number_now().map(|number| number.to_string()),
+        number: context.decision.number_now().map(ToString::to_string),
         calling: decide::calling_number(message, trusted).map(|number| number.to_string()),
         enum_outcome: answer.map(|answer| answer.outcome),
         enum_class: answer.map(|answer| answer.class.clone()),

@@ -6,6 +6,7 @@
 mod branch;
 mod calls;
 mod cancel;
+mod changed;
 mod cleaning;
 mod context;
 mod decision;
@@ -31,10 +32,10 @@ mod variables;
 mod watch;
 
 pub(crate) use calls::{CallTable, DialogKey};
+pub(crate) use changed::Changed;
 pub(crate) use context::{
     Arrival, BestResponse, Branch, CancelBranch, Cancelled, Client, Decision, DialogRoute, Facts,
     RequestContext, Server, Tried,
 };
-pub(crate) use hook::Hooked;
 pub(crate) use locate::LocatedHost;
 pub(crate) use probe::Probers;

@@ -67,7 +67,7 @@ pub(super) fn make_record<'a>(
         from: text(context.named.from.of(&context.request)),
         called: text(super::context::received_uri(&context.request)),
         request_uri_out: context.facts.request_uri_out.as_deref().map(Cow::Borrowed),
-        number: context.decision.number.as_deref().map(Cow::Borrowed),
+        number: context.decision.number_now().map(|number| Cow::Borrowed(number.as_str())),
         enum_class: context.decision.answer.as_ref().map(|answer| answer.class.as_str().into()),
         route: context.rule().map(Cow::Borrowed),
         tags: tags(context),

@@ -17,7 +17,7 @@ use crate::transaction::SlotId;
 
 use super::context::received_uri;
 use super::stream::transport_of;
-use super::{BestResponse, Hooked, RequestContext};
+use super::{BestResponse, Changed, RequestContext};
 
 /// So many Contacts are followed for one request, over all its 3xx.
 const CONTACTS_MAX: usize = 5;
@@ -32,8 +32,8 @@ pub(crate) struct Following {
     taken: usize,
     /// What ENUM had said before.
     answer: Option<Arc<CachedAnswer>>,
-    /// What hooks had changed before.
-    hooked: Option<Box<Hooked>>,
+    /// What rules had changed before.
+    changed: Option<Box<Changed>>,
     /// The 3xx: it goes back after all when none of its Contacts leads anywhere.
     original: Option<BestResponse>,
 }
@@ -103,8 +103,8 @@ impl Border {
             let received = String::from_utf8_lossy(received_uri(&context.request)).into_owned();
             let mut seen = vec![received];
             seen.extend(context.decision.found.iter().flat_map(|found| found.candidates.iter().cloned()));
-            let (answer, hooked) = (context.decision.answer.clone(), context.decision.hooked.clone());
-            Box::new(Following { seen, answer, hooked, ..Following::default() })
+            let (answer, changed) = (context.decision.answer.clone(), context.decision.changed.clone());
+            Box::new(Following { seen, answer, changed, ..Following::default() })
         });
         let mut found = 0;
         for uri in contacts(message) {
@@ -217,7 +217,7 @@ pub(super) fn stop_following(context: &mut RequestContext) {
     let Some(following) = context.decision.following.as_mut() else { return };
     if following.current.take().is_some() {
         context.decision.answer.clone_from(&following.answer);
-        context.decision.hooked.clone_from(&following.hooked);
+        context.decision.changed.clone_from(&following.changed);
         read_number(context);
     }
 }

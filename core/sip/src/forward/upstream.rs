@@ -275,10 +275,7 @@ impl Border {
             screening.clean(&mut draft, &from.id, trace);
         }
         rewrite::apply_trust(&mut draft, from.trusted, to.trusted, crosses, trace);
-        for rules in &from.received_rules {
-            let values = variables(context, downstream);
-            snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
-        }
+        variables(context, downstream).apply(&from.received_rules, &mut draft, method, trace);
         if let Some(screening) = &to.screening {
             screening.leave_out(&mut draft, &to.id, trace);
         }
@@ -297,10 +294,7 @@ impl Border {
         if let Some(interval) = session_s.filter(|_| is_success) {
             rewrite::grant_session(&mut draft, interval, trace);
         }
-        for rules in &to.sent_rules {
-            let values = variables(context, downstream);
-            snapshot.header_rules[rules.at()].apply(&mut draft, method, &values, trace);
-        }
+        variables(context, downstream).apply(&to.sent_rules, &mut draft, method, trace);
         rewrite::report_overload(&mut draft, context.heeds_overload.then(|| self.overload_report(scope)));
         if snapshot.transport(context.arrival.flow.listener).is_reliable() {
             rewrite::need_content_length(&mut draft, response.body().len());

@@ -2,9 +2,10 @@
 
 use crate::decide;
 use crate::input::EnumOutcome;
-use crate::message::Uri;
+use crate::message::{Method, Uri};
 use crate::rewrite::{Draft, ShortText, Variable, VariableValues};
-use crate::snapshot::{Agreement, Direction, Peer, PeerIndex, Side, Snapshot};
+use crate::snapshot::{Agreement, Direction, Peer, PeerIndex, RuleSetIndex, Side, Snapshot};
+use crate::trace::Trace;
 
 use super::Decision;
 
@@ -46,10 +47,7 @@ impl VariableValues for CallVariables<'_> {
                 Direction::Entry => b"entry",
             })),
             Variable::CallCalled => {
-                put(self
-                    .decision
-                    .and_then(|decision| decision.number.as_ref())
-                    .map(|number| number.as_bytes()));
+                put(self.decision.and_then(Decision::number_now).map(|number| number.as_bytes()));
             }
             Variable::CallCalling => {
                 let is_asserted = draft.is_request() && self.agreement(from).trusted;
@@ -80,6 +78,19 @@ impl VariableValues for CallVariables<'_> {
 }
 
 impl CallVariables<'_> {
+    /// Runs rule sets on a message of the call, in their order.
+    pub(super) fn apply(
+        &self,
+        sets: &[RuleSetIndex],
+        draft: &mut Draft<'_>,
+        method: Method<'_>,
+        trace: &mut Trace,
+    ) {
+        for set in sets {
+            self.snapshot.header_rules[set.at()].apply(draft, method, self, trace);
+        }
+    }
+
     fn peer(&self, peer: PeerIndex) -> &Peer {
         self.snapshot.peer(peer)
     }

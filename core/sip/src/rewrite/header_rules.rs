@@ -23,8 +23,10 @@ mod replacement;
 mod template;
 
 use parameter::ParameterEdit;
-use replacement::Replacement;
-use template::{Bound, Quoting, Template};
+pub(super) use parameter::is_uri_parameter;
+pub(super) use replacement::Replacement;
+use template::Template;
+pub(super) use template::{Bound, Quoting};
 pub use template::{ShortText, Variable, VariableValues};
 
 /// No rule makes a longer value (the default bound of a header line, SEC-10).

@@ -7,6 +7,7 @@
 //!
 //! The stage knows nothing of peers, transactions or sockets: whoever calls it says what is trusted and what is agreed.
 
+mod asserted_identity;
 mod base32;
 mod charging;
 mod draft;
@@ -26,7 +27,9 @@ mod strict_route;
 mod testing;
 mod text;
 mod trust;
+mod uri_edit;
 
+pub use asserted_identity::edit as edit_asserted_identity;
 pub use charging::{
     ChargingVector, RequestCharging, ResponseCharging, apply_request as apply_charging_to_request,
     apply_response as apply_charging_to_response,
@@ -50,3 +53,4 @@ pub use session_timer::{
 };
 pub use strict_route::{face as face_strict_router, repair as repair_strict_route};
 pub use trust::apply as apply_trust;
+pub use uri_edit::{NumberEdit, UriEdit};

@@ -23,7 +23,9 @@ pub use header_rules::{
 pub use limiter::{KeyKind, Limiter, LimiterRate};
 pub use pattern::{Counted, Distinct, Pattern, PatternAction};
 pub use peer::{Location, Peer, PeerHealth, PeerLimits, PeerTls, Probe, ProbeAccept, Target};
-pub use route::{Fork, Redirects, Refusal, Route, RouteAction, RoutePeer};
+pub use route::{
+    Fork, NumberEdit, Redirects, Refusal, Rewrite, Route, RouteAction, RoutePeer, TextEdit, UriForm,
+};
 pub(crate) use route::{attempts_default, failover_default};
 pub use screening::{Act, HeaderScreening, Screening};
 

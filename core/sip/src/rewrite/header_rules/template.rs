@@ -191,6 +191,11 @@ impl Template {
         }
     }
 
+    /// Does it tell something of the message?
+    pub(in crate::rewrite) fn has_variables(&self) -> bool {
+        !self.variables.is_empty()
+    }
+
     /// Returns the text when nothing in it depends on the message.
     pub(in crate::rewrite) fn fixed(&self) -> Option<&[u8]> {
         match self.parts.as_slice() {

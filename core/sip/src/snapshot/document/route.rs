@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::Condition;
 
-/// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum` and `Tag` go on with the
-/// next one, `Hook` may, and `Limit` does while there is room.
+/// One rule of routing. Rules are tried in order; the first whose condition holds decides, except that `Enum`, `Rewrite` and `Tag`
+/// go on with the next one, `Hook` may, and `Limit` does while there is room.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -61,6 +61,8 @@ pub enum RouteAction {
     },
     /// Say nothing to whoever sent it.
     Drop {},
+    /// Change it; go on with the next rule.
+    Rewrite(Box<Rewrite>),
     /// Give it a name for its record, the log and the metrics; go on with the next rule.
     Tag {
         /// The name.
@@ -102,6 +104,58 @@ pub struct Refusal {
     /// So many seconds the sender should stay away (RFC 3261 §20.33).
     #[serde(default)]
     pub retry_after_s: Option<u32>,
+}
+
+/// What is changed in a request, in this order.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rewrite {
+    /// The number in the Request-URI.
+    pub number: Option<NumberEdit>,
+    /// Its user part, where it matches.
+    pub user: Option<TextEdit>,
+    /// Another form of the number in it.
+    pub form: Option<UriForm>,
+    /// Its host; the port goes.
+    pub host: Option<String>,
+    /// Parameters taken out of it.
+    pub removed_parameters: Vec<String>,
+    /// Parameters that it gets, with their values; an empty one is a parameter without a value.
+    pub set_parameters: Vec<(String, String)>,
+    /// The number in P-Asserted-Identity of the request that leaves.
+    pub calling: Option<NumberEdit>,
+    /// Ids of rule sets for the request that leaves.
+    pub headers: Vec<String>,
+}
+
+/// Digits that go from the front of a number, with its `+` and separators, and what comes there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct NumberEdit {
+    #[serde(default)]
+    pub strip: u8,
+    #[serde(default)]
+    pub prefix: String,
+}
+
+/// A regular expression and what replaces each of its matches.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TextEdit {
+    pub pattern: String,
+    pub with: String,
+}
+
+/// How a URI says a number (RFC 3261 §19.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UriForm {
+    /// A tel URI (RFC 3966).
+    Tel,
+    /// A SIP URI with `user=phone`.
+    Sip,
 }
 
 /// How the peers of a route are tried (RFC 3261 §16.6).
