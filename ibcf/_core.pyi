@@ -174,6 +174,13 @@ class Core:
             CoreError: not such an array; none of it was taken.
         """
 
+    def mirrored(self, limit: int = 256) -> bytes:
+        """Take up to *limit* messages of calls that a rule mirrors (JSON array of `ibcf.boundary.MirroredMessage`).
+
+        Oldest first; may be empty. Nothing becomes readable when there are some: come from time to time. At most 2,048
+        wait; what finds no room is counted as `ibcf_queue_dropped_total{queue="trace"}`.
+        """
+
     def sample(self, share: int) -> None:
         """Keep from now on *share* of 10,000 requests that begin something for `samples`, by Call-ID; none with 0.
 

@@ -186,6 +186,17 @@ class TargetState(msgspec.Struct, frozen=True, tag_field="event", tag="target_st
     unix_ms: int
 
 
+class MirroredMessage(msgspec.Struct, frozen=True):
+    """A message of a call that a rule wants to have in a trace."""
+
+    is_received: bool
+    local: str
+    remote: str
+    unix_ms: int
+    message: str
+    """The message, a character a byte (ISO 8859-1)."""
+
+
 class SampledAnswer(msgspec.Struct, frozen=True):
     """What ENUM said about the number of a sampled request."""
 
@@ -293,6 +304,7 @@ _cdr = msgspec.json.Decoder(Cdr)
 _held = msgspec.json.Decoder(list[Held])
 _families = msgspec.json.Decoder(list[Family])
 _reasons = msgspec.json.Decoder(list[Reason])
+_mirrored = msgspec.json.Decoder(list[MirroredMessage])
 _samples = msgspec.json.Decoder(list[SampledRequest])
 _encoder = msgspec.json.Encoder()
 
@@ -324,6 +336,11 @@ def decode_events(data: bytes) -> tuple[list[Event], list[str]]:
 def decode_samples(data: bytes) -> list[SampledRequest]:
     """Read what `Core.samples` gave."""
     return _samples.decode(data)
+
+
+def decode_mirrored(data: bytes) -> list[MirroredMessage]:
+    """Read what `Core.mirrored` gave."""
+    return _mirrored.decode(data)
 
 
 def decode_cdrs(data: bytes) -> list[Cdr]:

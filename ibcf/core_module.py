@@ -50,6 +50,10 @@ class Core(patterns.Core, Protocol):
         """Take events, and the charging records and log lines of finished calls."""
         ...
 
+    def mirrored(self, limit: int = ...) -> bytes:
+        """Take messages of calls that a rule mirrors."""
+        ...
+
     def sample(self, share: int) -> None:
         """Keep a share of the requests for `samples`."""
         ...

@@ -46,6 +46,7 @@ from ibcf.observe.hooks import HookReport
 from ibcf.observe.metrics import Metrics
 from ibcf.observe.pace import Pace
 from ibcf.observe.sockets import log_socket_buffers
+from ibcf.observe.trace import TraceWriter
 from ibcf.policy.file_watch import FileWatch
 from ibcf.policy.generations import Generation, Generations
 from ibcf.policy.resolvers import enum_settings
@@ -92,6 +93,7 @@ class Service:
     _hooks: HookRunner = field(init=False)
     _shadow: ShadowRuns = field(init=False)
     _patterns: patterns.PatternWatch = field(init=False)
+    _trace: TraceWriter = field(init=False)
     _admin: AdminServer | None = None
     _resolvers: dict[str, EnumResolver] = field(default_factory=dict)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -132,6 +134,8 @@ class Service:
         self._core = self.module.open(first.snapshot, config.node)
         self._patterns = patterns.PatternWatch(self._core, self._metrics)
         self._generations.accept(first)
+        self._trace = TraceWriter(self._core.mirrored, self._metrics.count_traced, config.node.name)
+        self._trace.switch(config.trace)
         self._shadow = ShadowRuns(
             self.path.parent,
             active=lambda: self._generations.current.loaded,
@@ -443,6 +447,7 @@ class Service:
         ):
             if before != after:
                 logs.logger().warning(logs.CONFIG_RESTART_NEEDED, section=name)
+        await asyncio.to_thread(self._trace.switch, new.trace)
         self._next_hops.switch(new)
         sections = {section.id: section for section in new.enum}
         kept = {section.id for section in old.enum if sections.get(section.id) == section}
@@ -529,6 +534,7 @@ class Service:
             await resolver.close()
         self._hooks.close()
         await self._next_hops.close()
+        await asyncio.to_thread(self._trace.stop)
         await self._writer.stop()
         if self._admin is not None:
             await self._admin.stop()

@@ -27,6 +27,7 @@ from ibcf.config.routes import Route
 from ibcf.config.section import Section
 from ibcf.config.timers import Timers
 from ibcf.config.tls import TlsIdentity
+from ibcf.config.trace import Trace
 
 
 class Config(Section):
@@ -46,6 +47,8 @@ class Config(Section):
     """What is written."""
     charging: Charging
     """Where charging records go."""
+    trace: Trace | None = None
+    """Where the messages of calls go that a rule mirrors."""
     reload: Reload = Field(default_factory=Reload)
     """When a changed configuration takes effect."""
     limits: Limits = Field(default_factory=Limits)

@@ -89,6 +89,7 @@ def check_references(tree: Tree, *, reasons: Collection[str] | None) -> Iterator
     yield from _overlapping_sources(tree)
     yield from _repeated_addresses(tree)
     yield from _wrong_listeners(tree)
+    yield from _untraceable(tree)
     if reasons is not None:
         for place in (("reject", "reason"), ("hook", "reject", "reason")):
             for path, value in tree.find("routes", "*", *place):
@@ -280,6 +281,12 @@ def _unlocatable(
     if reached and asked and not reached & asked:
         problem = f"the listeners of the peer are {', '.join(sorted(reached))}, but locator.families has none of these"
         yield tree.fault((*path, located), problem)
+
+
+def _untraceable(tree: Tree) -> Iterator[Fault]:
+    if tree.get(("trace",)) is None:
+        for path, _ in tree.find("routes", "*", "mirror"):
+            yield tree.fault(path, "needs the section trace, which says where the messages go")
 
 
 def known_reasons() -> Collection[str] | None:

@@ -12,7 +12,7 @@ from ibcf.config.rewrite import Rewrite
 from ibcf.config.section import Section, exactly_one, one_of_schema
 from ibcf.config.values import Duration, Grammar, Id, OneOrMany, Text, Unique, WholeSeconds, Within
 
-GO_ON = ("enum", "tag", "rewrite", "limit", "hook")
+GO_ON = ("enum", "tag", "rewrite", "mirror", "limit", "hook")
 """Actions behind which the next rule follows, or may."""
 DECIDE = ("to", "reject", "drop")
 """Actions that end the walk of the rules."""
@@ -84,6 +84,8 @@ class Route(Section):
     """A name for its record, the log and `ibcf_calls_tagged_total`; the next rule follows."""
     rewrite: Rewrite | None = None
     """Changes its Request-URI, and headers of what leaves; the next rule follows."""
+    mirror: Literal[True] | None = None
+    """Copies all messages of the call into the captures of section `trace`; the next rule follows."""
     hook: Hook | None = None
     """Asks a function of the operator's; the next rule follows, unless that says otherwise."""
     limit: Id | None = None

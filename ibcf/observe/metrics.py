@@ -140,6 +140,12 @@ class Metrics:
             "Threads of hooks that were left to themselves since something blocked them.",
             registry=registry,
         )
+        self.trace_messages = Counter(
+            "ibcf_trace_messages",
+            "Messages of mirrored calls, by what became of their copies.",
+            ["result"],
+            registry=registry,
+        )
         self.shadow_running = Gauge(
             "ibcf_shadow_running", "1 while a candidate policy decides a share of the traffic too.", registry=registry
         )
@@ -201,6 +207,8 @@ class Metrics:
         )
         self._hook_rules: set[str] = set()
         registry.register(LogCollector())
+        for result in ("written", "lost"):
+            self.trace_messages.labels(result)
         for result in ("same", "otherwise"):
             self.shadow_requests.labels(result)
         for result in ("found", "not_found", "failed", "stale"):
@@ -250,6 +258,10 @@ class Metrics:
             for outcome in outcomes:
                 self.hook_calls.labels(rule, outcome)
         self._hook_rules = set(rules)
+
+    def count_traced(self, result: str, count: int = 1) -> None:
+        """Count messages of mirrored calls."""
+        self.trace_messages.labels(result).inc(count)
 
     def begin_shadow(self) -> None:
         """Show that a candidate decides, and nothing any more that another one did."""

@@ -66,6 +66,10 @@ def _reject(route: Route) -> dict[str, Any]:
     return {"kind": "reject", **_refusal(cast("Reject", route.reject))}
 
 
+def _mirror(_route: Route) -> dict[str, Any]:
+    return {"kind": "mirror"}
+
+
 def _hook(route: Route) -> dict[str, Any]:
     hook = cast("Hook", route.hook)
     return {
@@ -96,6 +100,7 @@ _ACTIONS: Final[dict[str, Callable[[Route], dict[str, Any]]]] = {
     "enum": _enum,
     "tag": _tag,
     "rewrite": _rewrite,
+    "mirror": _mirror,
     "hook": _hook,
     "to": _to,
     "reject": _reject,

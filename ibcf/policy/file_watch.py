@@ -22,7 +22,7 @@ State = tuple[int, int, int, int]
 """What changes when a file does: device, inode, size, time of the last change."""
 Look = dict[Path, State | None]
 
-WRITTEN_BY_US: Final = {"charging": {"directory"}}
+WRITTEN_BY_US: Final = {"charging": {"directory"}, "trace": {"directory"}}
 """The paths of a configuration that the border makes itself: what changes there is no change of the configuration."""
 
 

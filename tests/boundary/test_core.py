@@ -300,6 +300,28 @@ def test_sampled_requests_wait_for_whoever_comes_for_them(open_border: OpenBorde
     assert border.core.samples() == b"[]"
 
 
+def test_messages_of_a_mirrored_call_wait_for_whoever_comes_for_them(open_border: OpenBorder) -> None:
+    """As they came and as they left, with the addresses of both ends; none of another call."""
+    rules: list[dict[str, Any]] = [
+        {"id": "watch", "condition": {"number": {"prefixes": ["+4490"]}}, "action": {"kind": "mirror"}},
+        {"id": "barred", "action": {"kind": "reject", "reason": "decide.forbidden"}},
+    ]
+    border = open_border(routes=rules)
+    for call, uri in enumerate(("tel:+4490123", "tel:+33")):
+        border.send("INVITE", uri, call=str(call))
+        assert border.final_status() == 403
+        border.wait()
+        calls_of(border)
+    copies = boundary.decode_mirrored(border.core.mirrored())
+    host, port = border.address
+    assert {(copy.local, copy.remote) for copy in copies} == {(f"{host}:{port}", border.source)}
+    starts = [(copy.is_received, copy.message.split("\r\n", 1)[0]) for copy in copies]
+    assert starts[0] == (True, "INVITE tel:+4490123 SIP/2.0")
+    assert (False, "SIP/2.0 403 Forbidden") in starts
+    assert all("Call-ID: 0@a.example" in copy.message for copy in copies)
+    assert border.core.mirrored() == b"[]"
+
+
 def test_answers_that_cannot_be_read_are_refused(open_border: OpenBorder) -> None:
     """A malformed answer raises; one that nobody asked for is counted and dropped."""
     border = open_border()

@@ -82,6 +82,7 @@ class FakeCore:
         self.wanted = (False, "")
         self.share = 0
         self.copies: list[Any] = []
+        self.mirrors: list[Any] = []
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
 
@@ -136,6 +137,11 @@ class FakeCore:
         """Take a batch."""
         self.answers.append(json.loads(answers))
         self.answered.set()
+
+    def mirrored(self, limit: int = 256) -> bytes:
+        """Give a batch."""
+        taken, self.mirrors = self.mirrors[:limit], self.mirrors[limit:]
+        return json.dumps(taken).encode()
 
     def sample(self, share: int) -> None:
         """Take note."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ibcf.policy.traffic import read_capture
 from tests.unit.test_service import Bench, bench, running, until
 
 __all__ = ["bench", "running"]
@@ -53,6 +54,18 @@ async def test_a_candidate_is_tried_told_about_and_ended(running: Bench) -> None
     assert (line["decided"], line["different"], line["groups"]) == (2, 2, ["to_b > barred: 2"])
     assert "ibcf_shadow_running 0.0" in (await running.get("/metrics"))[1]
     assert (await begin(running))["ok"], "and another one begins"
+
+
+async def test_what_a_rule_mirrors_is_in_a_capture(bench: Bench) -> None:
+    """The messages that the core copied are written while the border serves, and counted."""
+    bench.write(lambda text: f"trace: {{directory: trace}}\n{text}")
+    await bench.service.start()
+    place = {"is_received": True, "local": "127.0.0.1:5060", "remote": "127.0.0.2:5060", "unix_ms": 1}
+    bench.core.mirrors = [{**place, "message": MESSAGE}]
+    await bench.service.stop()
+    (capture,) = (bench.directory / "trace").glob("ibcf-1-*.pcap")
+    (found,) = read_capture(capture)
+    assert (found.data, found.source) == (MESSAGE.encode(), "127.0.0.2:5060")
 
 
 async def test_a_reload_ends_the_run(running: Bench) -> None:

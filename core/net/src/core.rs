@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use ibcf_sip::decide::worker_of;
 use ibcf_sip::event::Event;
 use ibcf_sip::input::{Answer, TargetSet};
-use ibcf_sip::output::{Question, SampledRequest};
+use ibcf_sip::output::{MirroredMessage, Question, SampledRequest};
 use ibcf_sip::pattern::HeldView;
 use ibcf_sip::snapshot::{Listener, Transport};
 use ibcf_sip::statistics::{Family, Shared};
@@ -272,6 +272,11 @@ impl Core {
     /// Takes up to *limit* sampled requests. Nothing tells that there are some: come from time to time.
     pub fn samples(&self, limit: usize) -> Vec<SampledRequest> {
         self.common.hub.samples(limit)
+    }
+
+    /// Takes up to *limit* copies of messages for the trace. Nothing tells that there are some: come from time to time.
+    pub fn mirrored(&self, limit: usize) -> Vec<MirroredMessage> {
+        self.common.hub.mirrored(limit)
     }
 
     /// Takes up to *limit* events. After [`Self::stop`], call it until it returns none: records may still be there.

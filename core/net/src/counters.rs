@@ -34,6 +34,7 @@ pub(crate) struct NetCounters {
     pub(crate) dropped_question: Counter,
     pub(crate) dropped_event: Counter,
     pub(crate) dropped_sample: Counter,
+    pub(crate) dropped_mirrored: Counter,
     /// Charging events that did not fit anywhere: money lost.
     pub(crate) lost_charging: Counter,
     /// Charging events that wait for room in the hub.

@@ -15,13 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use crossbeam_queue::ArrayQueue;
 use ibcf_sip::event::Event;
-use ibcf_sip::output::{Question, SampledRequest};
+use ibcf_sip::output::{MirroredMessage, Question, SampledRequest};
 
 use crate::error::NetError;
 use crate::system::event_counter;
 
 /// Each is a copy of a whole request.
 const SAMPLES_MAX: usize = 256;
+/// Each is a copy of a whole message.
+const MIRRORED_MAX: usize = 2_048;
 
 /// Questions and events of all workers.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Hub {
     events: ArrayQueue<Event>,
     /// Whoever wants them comes for them: they make nothing readable.
     samples: ArrayQueue<SampledRequest>,
+    mirrored: ArrayQueue<MirroredMessage>,
     descriptor: File,
     is_armed: AtomicBool,
 }
@@ -41,6 +44,7 @@ impl Hub {
             questions: ArrayQueue::new(questions_max.max(1)),
             events: ArrayQueue::new(events_max.max(1)),
             samples: ArrayQueue::new(SAMPLES_MAX),
+            mirrored: ArrayQueue::new(MIRRORED_MAX),
             descriptor: event_counter().map_err(NetError::system("cannot make an eventfd"))?,
             is_armed: AtomicBool::new(true),
         })
@@ -64,6 +68,16 @@ impl Hub {
     /// Takes up to *limit* samples, oldest first.
     pub fn samples(&self, limit: usize) -> Vec<SampledRequest> {
         std::iter::from_fn(|| self.samples.pop()).take(limit).collect()
+    }
+
+    /// Puts a copy for the trace in, if there is room.
+    pub(crate) fn push_mirrored(&self, message: MirroredMessage) -> bool {
+        self.mirrored.push(message).is_ok()
+    }
+
+    /// Takes up to *limit* copies for the trace, oldest first.
+    pub fn mirrored(&self, limit: usize) -> Vec<MirroredMessage> {
+        std::iter::from_fn(|| self.mirrored.pop()).take(limit).collect()
     }
 
     /// Makes the descriptor readable, unless it is.
@@ -93,6 +107,11 @@ impl Hub {
     /// How many questions and events wait.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (self.questions.len(), self.events.len())
+    }
+
+    /// How many copies for the trace wait, and how many may.
+    pub(crate) fn mirrored_waiting(&self) -> (usize, usize) {
+        (self.mirrored.len(), self.mirrored.capacity())
     }
 
     /// How many samples wait, and how many may.

@@ -101,12 +101,13 @@ pub(crate) fn net_families(common: &Common, datagram_listeners: usize, answers_d
 }
 
 fn dropped(sum: impl Fn(Read) -> u64, answers_dropped: u64) -> Family {
-    let queues: [(&str, Read); 5] = [
+    let queues: [(&str, Read); 6] = [
         ("handover", |counters| &counters.dropped_handover),
         ("send", |counters| &counters.dropped_send),
         ("questions", |counters| &counters.dropped_question),
         ("events", |counters| &counters.dropped_event),
         ("samples", |counters| &counters.dropped_sample),
+        ("trace", |counters| &counters.dropped_mirrored),
     ];
     let mut samples: Vec<_> =
         queues.into_iter().map(|(queue, read)| (vec![queue.to_owned()], sum(read) as f64)).collect();
@@ -120,6 +121,7 @@ fn queues(common: &Common, datagram_listeners: usize) -> [Family; 2] {
     let workers = common.inboxes.len();
     let (questions, events) = common.hub.waiting();
     let (questions_max, events_max) = common.hub.capacity();
+    let (mirrored, mirrored_max) = common.hub.mirrored_waiting();
     let (samples, samples_max) = common.hub.samples_waiting();
     let in_inboxes = |read: fn(&Inbox) -> usize| common.inboxes.iter().map(read).sum::<usize>();
     let of_workers = |read: fn(&NetCounters) -> &Gauge| {
@@ -130,6 +132,7 @@ fn queues(common: &Common, datagram_listeners: usize) -> [Family; 2] {
         ("questions", questions, questions_max),
         ("events", events, events_max),
         ("samples", samples, samples_max),
+        ("trace", mirrored, mirrored_max),
         ("handover", in_inboxes(|inbox| inbox.handed.len()), HANDED_MAX * workers),
         ("answers", in_inboxes(|inbox| inbox.answers.len()), ANSWERS_MAX * workers),
         ("charging", of_workers(|counters| &counters.charging_waiting), CHARGING_MAX * workers),

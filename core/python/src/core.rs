@@ -97,6 +97,12 @@ impl Core {
         to_bytes(py, &samples)
     }
 
+    #[pyo3(signature = (limit=256))]
+    fn mirrored<'py>(&self, py: Python<'py>, limit: usize) -> Result<Bound<'py, PyBytes>, BoundaryError> {
+        let messages = py.detach(|| self.inner.mirrored(limit));
+        to_bytes(py, &messages)
+    }
+
     #[pyo3(signature = (limit=1024, *, masked=true, level="info"))]
     fn events<'py>(
         &self,

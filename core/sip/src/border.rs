@@ -28,7 +28,7 @@ use crate::admit::{QueueDelay, Rate, RefusedLately, TokenBucket};
 use crate::decide::{AnswerCache, CachedAnswer, Questions};
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::forward::{CallTable, LocatedHost, Probers, RequestContext};
+use crate::forward::{CallTable, LocatedHost, Mirror, Probers, RequestContext};
 use crate::input::Input;
 use crate::message::{HeaderIndex, Message, StartLine};
 use crate::output::Outputs;
@@ -90,6 +90,7 @@ pub struct Border {
     pub(crate) answers: AnswerCache<CachedAnswer>,
     pub(crate) locations: AnswerCache<LocatedHost>,
     pub(crate) questions: Questions,
+    pub(crate) mirror: Mirror,
     pub(crate) is_draining: bool,
     pub(crate) refused_lately: RefusedLately,
     pub(crate) queue_delay: QueueDelay,
@@ -173,6 +174,7 @@ impl Border {
             answers: AnswerCache::new(limits.answers_max.div_ceil(workers), map_seed),
             locations: AnswerCache::new(limits.locations_max.div_ceil(workers), map_seed),
             questions: Questions::new(config.worker, limits.questions_max.div_ceil(workers), map_seed),
+            mirror: Mirror::default(),
             is_draining: false,
             refused_lately: RefusedLately::default(),
             queue_delay: QueueDelay::default(),
@@ -211,6 +213,11 @@ impl Border {
 
     /// Handles one input, and all timers that are due.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outputs) {
+        let sent_before = out.sends().len();
+        let received = match &input {
+            Input::Message { flow, bytes } => Some((*flow, *bytes)),
+            _ => None,
+        };
         let mut scope = Scope { now, out };
         self.fire_timers(&mut scope);
         match input {
@@ -235,6 +242,9 @@ impl Border {
                 self.close_requests(&mut scope);
                 self.close_calls(&mut scope);
             }
+        }
+        if !self.mirror.is_empty() {
+            self.copy_mirrored(received, sent_before, &mut scope);
         }
         self.publish();
     }

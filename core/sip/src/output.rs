@@ -27,6 +27,8 @@ pub struct Outputs {
     pub events: Vec<Event>,
     /// Requests that somebody wants to see, while somebody does.
     pub samples: Vec<SampledRequest>,
+    /// Messages of calls that a rule wants to have in a trace.
+    pub mirrored: Vec<MirroredMessage>,
     /// The stages' steps, when somebody asked for them.
     pub trace: Trace,
 }
@@ -48,6 +50,7 @@ impl Outputs {
         self.questions.clear();
         self.events.clear();
         self.samples.clear();
+        self.mirrored.clear();
         self.trace.take();
     }
 
@@ -97,6 +100,21 @@ pub struct SampledRequest {
     /// What ENUM said about that number.
     pub answers: Vec<SampledAnswer>,
     /// The request as it came, a character a byte (ISO 8859-1).
+    pub message: String,
+}
+
+/// A message of a call that a rule wants to have in a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MirroredMessage {
+    /// It came in; else it was sent.
+    pub is_received: bool,
+    /// Address of our listener.
+    pub local: String,
+    /// Address of the other end.
+    pub remote: String,
+    /// When, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// The message, a character a byte (ISO 8859-1).
     pub message: String,
 }
 

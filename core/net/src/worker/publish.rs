@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ibcf_sip::event::Event;
-use ibcf_sip::output::{Question, SampledRequest};
+use ibcf_sip::output::{MirroredMessage, Question, SampledRequest};
 use ibcf_sip::{Now, Outputs, Time};
 
 use crate::counters::NetCounters;
@@ -29,6 +29,7 @@ pub(super) struct Publisher {
     questions: Vec<Question>,
     events: Vec<Event>,
     samples: Vec<SampledRequest>,
+    mirrored: Vec<MirroredMessage>,
     /// When the oldest of them must go.
     events_due: Option<Time>,
     /// Charging events that found no room, oldest first.
@@ -43,6 +44,7 @@ impl Publisher {
         self.questions.append(&mut outputs.questions);
         self.events.append(&mut outputs.events);
         self.samples.append(&mut outputs.samples);
+        self.mirrored.append(&mut outputs.mirrored);
     }
 
     /// When there is something to publish even if nothing comes to it.
@@ -60,6 +62,11 @@ impl Publisher {
         for sample in self.samples.drain(..) {
             if !hub.push_sample(sample) {
                 counters.dropped_sample.one();
+            }
+        }
+        for message in self.mirrored.drain(..) {
+            if !hub.push_mirrored(message) {
+                counters.dropped_mirrored.one();
             }
         }
         if !self.is_time(now.time) {

@@ -18,6 +18,7 @@ pub(super) enum Action {
     Tag(u16),
     Hook(Box<Hook>),
     Limit(LimiterIndex),
+    Mirror,
     Rewrite(Box<Rewrite>),
 }
 
@@ -99,6 +100,7 @@ impl Action {
                 Ok(Action::Reject(Refusal { reason, status, phrase, retry_after_s: None }))
             }
             RouteAction::Tag { tag } => tag_number(tag, tags, || place("tag")).map(Action::Tag),
+            RouteAction::Mirror {} => Ok(Action::Mirror),
             RouteAction::Hook { call, deadline_ms, tags: given, fallback } => {
                 if *deadline_ms == 0 {
                     return Err(SnapshotError::value(place("deadline_ms"), "more than 0"));
@@ -141,6 +143,7 @@ impl Action {
             }
             Self::Rewrite(_) => "change it, then go on".to_owned(),
             Self::Reject(Refusal { reason: Reason::Dropped, .. }) => "drop it".to_owned(),
+            Self::Mirror => "copy its messages into the trace, then go on".to_owned(),
             Self::Hook(hook) => format!("ask {}", hook.call),
             Self::Limit(_) => "count it, then go on while there is room".to_owned(),
             Self::Reject(Refusal { reason, status, phrase, .. }) => {

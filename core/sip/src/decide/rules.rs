@@ -116,6 +116,13 @@ pub enum Verdict<'s> {
         /// The position to go on from.
         next: usize,
     },
+    /// Copy the messages of the call into a trace, then evaluate again from `next`.
+    Mirror {
+        /// Id of the rule.
+        rule: &'s str,
+        /// The position to go on from.
+        next: usize,
+    },
     /// Count it; where there is room, evaluate again from `next`.
     Limit {
         /// Id of the rule.
@@ -309,6 +316,7 @@ impl Rule {
             Action::Tag(tag) => Verdict::Tag { rule, tag: *tag, next: position.saturating_add(1) },
             Action::Reject(refusal) => Verdict::Reject { rule, position, refusal },
             Action::Hook(hook) => Verdict::Hook { rule, position, hook },
+            Action::Mirror => Verdict::Mirror { rule, next: position.saturating_add(1) },
         }
     }
 }
@@ -377,6 +385,7 @@ mod tests {
             | Verdict::Reject { rule, .. }
             | Verdict::Hook { rule, .. }
             | Verdict::Rewrite { rule, .. }
+            | Verdict::Mirror { rule, .. }
             | Verdict::Tag { rule, .. } => Some(rule),
             Verdict::NoRoute => None,
         }

@@ -84,6 +84,10 @@ impl Border {
                     context.decision.next_rule = next;
                     self.tag(context, tag, message, scope)?;
                 }
+                Verdict::Mirror { next, .. } => {
+                    context.decision.next_rule = next;
+                    self.mirror(context, scope);
+                }
                 Verdict::Hook { position, hook, .. } => {
                     if self.ask_hook(id, context, message, (position, hook), scope)? == LookUp::Parked {
                         return Ok(());

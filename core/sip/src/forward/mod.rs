@@ -17,6 +17,7 @@ mod hook;
 mod limit;
 mod locate;
 mod merged;
+mod mirror;
 mod next_hop;
 mod overload;
 mod places;
@@ -38,4 +39,5 @@ pub(crate) use context::{
     RequestContext, Server, Tried,
 };
 pub(crate) use locate::LocatedHost;
+pub(crate) use mirror::Mirror;
 pub(crate) use probe::Probers;

@@ -73,6 +73,8 @@ pub enum RouteAction {
         /// Id of the limiter.
         limiter: String,
     },
+    /// Copy the messages of the call into a trace; go on with the next rule.
+    Mirror {},
     /// Ask a function of the operator's; go on with the next rule, unless it says otherwise.
     Hook {
         /// What is called: `module:function`.
