@@ -403,6 +403,7 @@ class Service:
             try:
                 generation = await asyncio.to_thread(make)
                 snapshot = generation.snapshot
+                self._hooks.prepare(generation.config, snapshot.hooks)
                 # waits for a turn of each worker
                 await asyncio.to_thread(self._core.apply, snapshot.document, lists=snapshot.lists)
             except IbcfError as error:

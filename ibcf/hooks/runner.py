@@ -79,6 +79,12 @@ class HookRunner:
     _peers: frozenset[str] = frozenset()
     _uri_bytes_max: int = 0
 
+    def prepare(self, config: Config, functions: Mapping[str, HookFunction]) -> None:
+        """Serve the rules of *config* too, which the core may put in force at any moment from now on."""
+        self._hooks = {**{call: _Hook(call, function) for call, function in functions.items()}, **self._hooks}
+        self._tags = {**self._tags, **_tags(config)}
+        self._peers |= {peer.id for peer in config.peers}
+
     def switch(self, config: Config, functions: Mapping[str, HookFunction]) -> None:
         """Serve the rules of *config*; a function that stays the same keeps its thread."""
         before = self._hooks
@@ -89,7 +95,7 @@ class HookRunner:
         for call, hook in before.items():
             if self._hooks.get(call) is not hook and hook.loop is not None:
                 hook.loop.close()
-        self._tags = {route.id: route.hook.tags for route in config.routes if route.hook is not None}
+        self._tags = _tags(config)
         self._peers = frozenset(peer.id for peer in config.peers)
         self._uri_bytes_max = int(config.limits.uri_size_max)
 
@@ -154,6 +160,10 @@ class HookRunner:
         hook.loop = None
         hook.abandoned = [*(one for one in hook.abandoned if one.is_alive), loop]
         self.report.stalled(hook.call, loop.place(), len(hook.abandoned))
+
+
+def _tags(config: Config) -> dict[str, tuple[str, ...]]:
+    return {route.id: route.hook.tags for route in config.routes if route.hook is not None}
 
 
 def _outcome(verdict: object) -> Outcome:

@@ -181,6 +181,17 @@ async def test_a_hook_that_is_busy_is_no_hook_that_blocks(bench: Bench, monkeypa
     assert bench.told.stalls == []
 
 
+async def test_a_policy_that_is_about_to_serve_is_served_beside_the_one_in_force(
+    bench: Bench, configured: Configured
+) -> None:
+    """The core swaps them between two messages: neither may find its hooks missing."""
+    loaded = configured("hooks.new:good", new=MODULE)
+    bench.runner.prepare(loaded.config, HookModules().load(loaded))
+    assert await bench.ask("good") == HookAnswer(HookContinue())
+    answer = await bench.runner.answer(bench.question("hooks.new:good"), 5_000)
+    assert answer == HookAnswer(HookContinue())
+
+
 async def test_after_a_reload_only_what_the_policy_calls_is_asked(bench: Bench, configured: Configured) -> None:
     """A function that stays the same keeps its thread; one that is gone leads to the fallback."""
     await bench.ask("good")
