@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ibcf.config.header_rules import FORBIDDEN
+from ibcf.config.match import MimeType
 from ibcf.config.section import Section
 from ibcf.config.values import OneOrMany, Token, Unique
 
@@ -57,8 +58,28 @@ class HeaderScreening(Section):
         return self
 
 
+class BodyScreening(Section):
+    """Bodies of what comes from the peer, and the parts of a multipart (RFC 5621)."""
+
+    allow: Annotated[tuple[MimeType, ...], Unique, OneOrMany] | None = None
+    """Types that may cross beside application/sdp and multipart/mixed, related, alternative; all when left out (SC-12)."""
+    otherwise: Literal["by_handling", "remove", "refuse"] = "by_handling"
+    """What becomes of other types: as Content-Disposition says, 415 when required and removed when optional (SC-13)."""
+    oversized: Literal["refuse", "remove"] = "refuse"
+    """What becomes of a body longer than `body_size_max` (SC-09)."""
+
+    @model_validator(mode="after")
+    def check_otherwise(self) -> Self:
+        """Refuse a word about others where all are allowed."""
+        if self.allow is None and "otherwise" in self.model_fields_set:
+            raise ValueError("otherwise needs allow: without it every type is allowed")
+        return self
+
+
 class Screening(Section):
     """What may stand in a message; what is not mentioned passes. ACK, BYE and responses are never refused."""
 
     headers: HeaderScreening = Field(default_factory=HeaderScreening)
     """Names of headers."""
+    bodies: BodyScreening = Field(default_factory=BodyScreening)
+    """Types and sizes of bodies."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ibcf.config.locator import Locator
     from ibcf.config.peers import Peer, Probe
     from ibcf.config.routes import Route
-    from ibcf.config.screening import HeaderScreening, Screening
+    from ibcf.config.screening import BodyScreening, HeaderScreening, Screening
     from ibcf.config.timers import Timers
     from ibcf.config.tls import PeerTls, TlsIdentity
     from ibcf.config.tree import Path, Tree
@@ -270,7 +270,13 @@ def _session_timer(timer: SessionTimer) -> dict[str, int]:
 
 
 def _screening(screening: Screening) -> dict[str, Any]:
-    return {"headers": _header_screening(screening.headers)}
+    return {"headers": _header_screening(screening.headers), "bodies": _body_screening(screening.bodies)}
+
+
+def _body_screening(bodies: BodyScreening) -> dict[str, Any] | None:
+    if not bodies.model_fields_set:
+        return None
+    return {"allow": bodies.allow, "otherwise": bodies.otherwise, "oversized": bodies.oversized}
 
 
 def _header_screening(headers: HeaderScreening) -> dict[str, Any] | None:

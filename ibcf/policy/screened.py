@@ -32,6 +32,14 @@ def needed_headers(config: Config) -> Iterator[Finding]:
                 yield path, f"never there: screening of {by} takes {name} away"
 
 
+def useless_types(config: Config) -> Iterator[Finding]:
+    """Yield the types of bodies that are allowed where no body is."""
+    for at, agreement in enumerate(config.agreements):
+        if agreement.screening is not None and agreement.screening.bodies.allow and agreement.body_size_max == 0:
+            path = ("agreements", at, "screening", "bodies", "allow")
+            yield path, "no body passes: body_size_max is 0B"
+
+
 def _edits(config: Config) -> Iterator[Finding]:
     for at, rule_set in enumerate(config.header_rules):
         users = [

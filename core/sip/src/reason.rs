@@ -127,6 +127,13 @@ catalogue! {
         "the name of a header looks like that of another one", clause: "SEC-12", advice: "the trace names it; treat as an attack, or correct the sender" }
     HeaderRepeated { "screen.header_repeated", 400 "Bad Request", q850: 111, Policy,
         "a header stands more than once that may stand once", clause: "SEC-12", advice: "the trace names it; correct the sender" }
+    BodyType { "screen.body_type", 415 "Unsupported Media Type", q850: 79, Policy,
+        "a body, or a part of one, is of a type that is not agreed, and has to be understood", clause: "SC-12, SC-13, RFC 5621",
+        advice: "the trace names it; add it to agreements[].screening.bodies.allow if it is agreed" }
+    BodyParts { "screen.body_parts", 413 "Request Entity Too Large", q850: 111, Policy,
+        "the body has more than 10 parts, or more than 3 levels of them", clause: "SEC-10", advice: "correct the sender" }
+    BodyMalformed { "screen.body_malformed", 400 "Bad Request", q850: 111, Policy,
+        "the parts of the body cannot be told apart for sure", clause: "RFC 2046 §5.1, SEC-12", advice: "treat as an attack, or correct the sender" }
     UntrustedOrig { "screen.untrusted_orig", 403 "Forbidden", q850: 57, Upstream,
         "an untrusted peer asked for originating service (Route with `orig`)", clause: "EN-13", advice: "treat as an attack unless the peer should be trusted" }
     OutOfDialog { "screen.out_of_dialog", 481 "Call/Transaction Does Not Exist", q850: 41, Upstream,

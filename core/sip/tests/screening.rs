@@ -261,3 +261,206 @@ fn rules_and_later_tries_see_what_is_left() {
     let second = only(&sent, "INVITE");
     assert_eq!((second.to.to_string().as_str(), second.headers("Subject")), (C, vec![]));
 }
+
+/// A body with two parts: a session description, and one with *lines* for headers.
+fn two_parts(lines: &[&str]) -> String {
+    format!(
+        "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b\r\n{}\r\n\r\nsecret\r\n--b--\r\n",
+        lines.join("\r\n")
+    )
+}
+
+const MIXED: &str = "Content-Type: multipart/mixed;boundary=b";
+
+/// What becomes of an INVITE with such a body from B: what A gets, or what B is told.
+fn of_body(section: &Value, extra: &[&str], body: &str) -> Sent {
+    let mut world = screening(section);
+    let sent = world.receive(B, &invite("b1", extra, body));
+    let told = sent.iter().find(|sent| !sent.start().starts_with("SIP/2.0 100")).expect("something");
+    told.clone()
+}
+
+fn body_of(sent: &Sent) -> &str {
+    let body = sent.text.split_once("\r\n\r\n").expect("a message").1;
+    assert_eq!(sent.header("Content-Length"), body.len().to_string(), "{}", sent.text);
+    body
+}
+
+#[test]
+fn a_type_that_is_not_agreed_gets_415_when_it_must_be_understood() {
+    let section = json!({"bodies": {"allow": ["application/pidf+xml"]}});
+    let accept =
+        "application/sdp, multipart/mixed, multipart/related, multipart/alternative, application/pidf+xml";
+    let isup = ["Content-Type: application/isup;version=x"];
+    for (extra, body) in [
+        (isup.to_vec(), "x".to_owned()),
+        (vec![], "v=0".to_owned()), // no type at all
+        (vec![isup[0], "Content-Disposition: signal;handling=required"], "x".to_owned()),
+        (vec![MIXED], two_parts(&["Content-Type: application/isup"])),
+        (vec![MIXED], two_parts(&["Content-Type: application/isup", "Content-Disposition: signal"])),
+        (vec![MIXED], two_parts(&["X: y"])), // text/plain (RFC 2046 §5.1)
+    ] {
+        let answer = of_body(&section, &extra, &body);
+        assert_eq!(
+            (answer.start(), answer.header("Accept")),
+            ("SIP/2.0 415 Unsupported Media Type", accept),
+            "{extra:?}"
+        );
+    }
+    for (kind, body) in
+        [("application/sdp", "v=0"), ("Application / SDP;x=y", "v=0"), ("application/PIDF+xml", "<x/>")]
+    {
+        let line = format!("c: {kind}");
+        assert_eq!(body_of(&of_body(&section, &[&line], body)), body, "{kind}");
+    }
+    let body = two_parts(&["content-type : application/pidf+xml"]);
+    assert_eq!(body_of(&of_body(&section, &[MIXED], &body)), body);
+}
+
+#[test]
+fn a_part_that_is_optional_is_removed_and_the_multipart_stays_sound() {
+    let section = json!({"bodies": {"allow": []}});
+    let optional = ["Content-Type: application/isup", "Content-Disposition: signal ; Handling=Optional"];
+    let sent = of_body(&section, &[MIXED], &two_parts(&optional));
+    assert_eq!(body_of(&sent), "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n");
+    assert_eq!(sent.header("Content-Type"), "multipart/mixed;boundary=b");
+
+    let nested = format!(
+        "--o\r\n{MIXED}\r\n\r\n{}\r\n--o\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--o--",
+        two_parts(&optional)
+    );
+    let sent = of_body(&section, &["Content-Type: multipart/mixed; boundary=\"o\""], &nested);
+    let left = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n";
+    let expected =
+        format!("--o\r\n{MIXED}\r\n\r\n{left}\r\n--o\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--o--");
+    assert_eq!(body_of(&sent), expected);
+}
+
+#[test]
+fn a_body_that_goes_whole_takes_its_headers_along() {
+    let section = json!({"bodies": {"allow": []}});
+    let extra = [
+        "c: application/isup",
+        "Content-Disposition: signal;handling=optional",
+        "Content-Encoding: gzip",
+        "Content-Language: en",
+        "MIME-Version: 1.0",
+        "X-Own: a",
+    ];
+    let sent = of_body(&section, &extra, "secret");
+    assert_eq!(body_of(&sent), "");
+    let gone =
+        ["c", "content-type", "content-disposition", "content-encoding", "content-language", "mime-version"];
+    assert_eq!(lines_of(&sent, &gone), [""; 0]);
+    assert_eq!(sent.header("X-Own"), "a");
+}
+
+#[test]
+fn removing_and_refusing_do_not_ask_how_the_sender_sees_it() {
+    let removing = json!({"bodies": {"allow": [], "otherwise": "remove"}});
+    let sent = of_body(&removing, &[MIXED], &two_parts(&["Content-Type: application/isup"]));
+    assert_eq!(body_of(&sent), "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n");
+    let refusing = json!({"bodies": {"allow": [], "otherwise": "refuse"}});
+    let optional = ["Content-Type: application/isup", "Content-Disposition: signal;handling=optional"];
+    assert_eq!(
+        of_body(&refusing, &[MIXED], &two_parts(&optional)).start(),
+        "SIP/2.0 415 Unsupported Media Type"
+    );
+}
+
+#[test]
+fn one_choice_of_several_may_go_but_not_all() {
+    let section = json!({"bodies": {"allow": []}});
+    let alternative = ["Content-Type: multipart/alternative;boundary=b"];
+    let sent = of_body(&section, &alternative, &two_parts(&["Content-Type: text/html"]));
+    assert!(!body_of(&sent).contains("secret"));
+    let none = two_parts(&["Content-Type: text/html"]).replace("application/sdp", "text/plain");
+    assert_eq!(of_body(&section, &alternative, &none).start(), "SIP/2.0 415 Unsupported Media Type");
+}
+
+#[test]
+fn nothing_refers_to_a_part_that_is_gone() {
+    let section = json!({"bodies": {"allow": []}});
+    let optional = [
+        "Content-Type: application/pidf+xml",
+        "Content-Disposition: render;handling=optional",
+        "Content-ID: <loc@b>",
+    ];
+    let extra = [
+        MIXED,
+        "Geolocation: <cid:loc%40b>;x=y, <sip:where@b>",
+        "Geolocation-Routing: yes",
+        "Call-Info: <CID:loc@b>;purpose=icon",
+        "Alert-Info: <cid:loc@bb>",
+    ];
+    let sent = of_body(&section, &extra, &two_parts(&optional));
+    assert_eq!(sent.header("Geolocation"), "<sip:where@b>");
+    assert_eq!(lines_of(&sent, &["call-info", "alert-info"]), ["Alert-Info: <cid:loc@bb>"]);
+    assert!(!body_of(&sent).contains("secret"));
+
+    let icon = two_parts(&optional).replace("v=0", "v=0\r\na=file-icon:cid:loc@b");
+    assert_eq!(of_body(&section, &[MIXED], &icon).start(), "SIP/2.0 415 Unsupported Media Type");
+    let refer = [MIXED, "Refer-To: <cid:loc@b>"];
+    assert_eq!(
+        of_body(&section, &refer, &two_parts(&optional)).start(),
+        "SIP/2.0 415 Unsupported Media Type"
+    );
+}
+
+#[test]
+fn what_cannot_be_told_apart_and_what_is_too_much_is_refused() {
+    let section = json!({"bodies": {"allow": ["text/plain"]}});
+    let many = |count: usize| format!("{}--b--", "--b\r\n\r\nx\r\n".repeat(count));
+    let deep = |levels: usize| {
+        let mut body = "x".to_owned();
+        for level in (0..levels).rev() {
+            let boundary = format!("n{level}");
+            let kind = if level + 1 == levels {
+                "text/plain".to_owned()
+            } else {
+                format!("multipart/mixed;boundary=n{}", level + 1)
+            };
+            body = format!("--{boundary}\r\nContent-Type: {kind}\r\n\r\n{body}\r\n--{boundary}--");
+        }
+        body
+    };
+    let nested = "Content-Type: multipart/mixed;boundary=n0";
+    for (extra, body, start) in [
+        (vec![MIXED], many(10), "INVITE"),
+        (vec![MIXED], many(11), "SIP/2.0 413"),
+        (vec![nested], deep(3), "INVITE"),
+        (vec![nested], deep(4), "SIP/2.0 413"),
+        (vec!["Content-Type: multipart/mixed"], many(1), "SIP/2.0 400"),
+        (vec![MIXED], "--b\r\n\r\nx".to_owned(), "SIP/2.0 400"),
+        (vec![MIXED], "--b\r\n\r\nx\n--b--".to_owned(), "SIP/2.0 400"),
+        (vec![MIXED], "--b\r\n\r\nx\r\n--bc\r\n\r\ny\r\n--b--".to_owned(), "SIP/2.0 400"),
+        (vec![MIXED, "c: text/plain"], many(1), "SIP/2.0 400"),
+        (vec![MIXED, "e: gzip"], many(1), "SIP/2.0 415"),
+    ] {
+        let told = of_body(&section, &extra, &body);
+        assert!(told.start().starts_with(start), "{extra:?} {body:?}: {}", told.start());
+    }
+    assert_eq!(of_body(&section, &[MIXED, "e: gzip"], &many(1)).header("Accept-Encoding"), "identity");
+}
+
+#[test]
+fn a_body_above_the_agreement_can_be_removed() {
+    let section = json!({"bodies": {"oversized": "remove"}});
+    let sent = of_body(&section, &["Content-Type: text/plain"], &"x".repeat(4_001));
+    assert_eq!((body_of(&sent), sent.headers("Content-Type")), ("", vec![]));
+    let fits = "x".repeat(4_000);
+    assert_eq!(body_of(&of_body(&section, &["Content-Type: text/plain"], &fits)), fits);
+}
+
+#[test]
+fn a_response_loses_what_is_not_agreed_whatever_its_handling() {
+    let mut world = screening(&json!({"bodies": {"allow": []}}));
+    let sent = world.receive(A, &request("INVITE", "sip:bob@b.example", "rb", 1, "", &[], ""));
+    let invite = only(&sent, "INVITE").clone();
+    let body = two_parts(&["Content-Type: application/isup"]);
+    let answer = respond(&invite, "200 OK", "tb", &[MIXED])
+        .replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    let sent = world.receive(B, &answer);
+    let expected = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n";
+    assert_eq!(body_of(only(&sent, "SIP/2.0 200")), expected);
+}

@@ -388,7 +388,7 @@ impl Border {
         values.apply(&to.sent_rules, &mut draft, request.method, &mut scope.out.trace);
         self.prepend_via(&mut draft, crossing);
         if snapshot.transport(crossing.listener_out).is_reliable() {
-            rewrite::need_content_length(&mut draft, message.body().len());
+            rewrite::need_content_length(&mut draft);
         }
         written.request_uri = String::from_utf8_lossy(draft.request_uri()).into_owned();
         draft.encode(out);

@@ -297,7 +297,7 @@ impl Border {
         variables(context, downstream).apply(&to.sent_rules, &mut draft, method, trace);
         rewrite::report_overload(&mut draft, context.heeds_overload.then(|| self.overload_report(scope)));
         if snapshot.transport(context.arrival.flow.listener).is_reliable() {
-            rewrite::need_content_length(&mut draft, response.body().len());
+            rewrite::need_content_length(&mut draft);
         }
         draft.encode(out);
         self.scratch = scratch;

@@ -6,10 +6,12 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub(crate) mod body;
 pub mod cseq;
 pub mod header_id;
 pub mod index;
 pub mod method;
+pub(crate) mod multipart;
 pub mod name_addr;
 pub mod overload;
 pub mod params;

@@ -102,6 +102,8 @@ pub struct Draft<'a> {
     repeated: u128,
     /// Where the Request-URI stands in the text written, once it was set.
     request_uri: Option<(u32, u32)>,
+    /// Where the body stands in the text written, once it was set.
+    body: Option<(u32, u32)>,
 }
 
 impl<'a> Draft<'a> {
@@ -115,7 +117,7 @@ impl<'a> Draft<'a> {
         let range = message.start_line_range();
         let start_line = Line::raw(range.start as u32, range.end as u32, Origin::Received);
         let (present, repeated) = (message.index().present, message.index().repeated);
-        Self { message, scratch, start_line, present, repeated, request_uri: None }
+        Self { message, scratch, start_line, present, repeated, request_uri: None, body: None }
     }
 
     /// Returns the message as it was received.
@@ -156,6 +158,26 @@ impl<'a> Draft<'a> {
         written.extend_from_slice(tail);
         self.start_line = Line::raw(from as u32, written.len() as u32, Origin::Written);
         true
+    }
+
+    /// Returns the body as it is now.
+    pub fn body(&self) -> &[u8] {
+        match self.body {
+            Some((start, end)) => slice(&self.scratch.written, start, end),
+            None => self.message.body(),
+        }
+    }
+
+    /// Replaces the body by what *fill* appends. Content-Length follows, where there is one.
+    pub fn set_body(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        let written = &mut self.scratch.written;
+        let start = written.len();
+        fill(written);
+        let length = written.len() - start;
+        self.body = Some((start as u32, written.len() as u32));
+        if self.position(HeaderId::ContentLength.into()).is_some() {
+            self.set(HeaderId::ContentLength, length.to_string().as_bytes());
+        }
     }
 
     /// Walks over all headers in their order.
@@ -430,8 +452,19 @@ impl<'a> Draft<'a> {
             out.extend_from_slice(slice(source, run.start, run.end));
         };
         let mut run = Run::of(&self.start_line);
-        let tail = Line::raw(self.message.headers_end() as u32, received.len() as u32, Origin::Received);
-        for line in self.scratch.lines.iter().chain([&tail]) {
+        let end = self.message.headers_end();
+        let body = received.len() - self.message.body().len();
+        let tail = match self.body {
+            None => [
+                Line::raw(end as u32, received.len() as u32, Origin::Received),
+                Line::raw(0, 0, Origin::Written),
+            ],
+            Some((start, stop)) => [
+                Line::raw(end as u32, body as u32, Origin::Received),
+                Line::raw(start, stop, Origin::Written),
+            ],
+        };
+        for line in self.scratch.lines.iter().chain(&tail) {
             if line.origin == run.origin && line.text.start == run.end {
                 run.end = line.text.end;
             } else {

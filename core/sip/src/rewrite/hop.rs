@@ -46,8 +46,9 @@ pub fn via_value(
 }
 
 /// Says how long the body is, if nobody has: in a stream nothing else ends the message (RFC 3261 §18.3, PX-12).
-pub fn need_content_length(draft: &mut Draft<'_>, length: usize) {
+pub fn need_content_length(draft: &mut Draft<'_>) {
     if draft.first(HeaderId::ContentLength).is_none() {
+        let length = draft.body().len();
         draft.append(HeaderId::ContentLength, length.to_string().as_bytes());
     }
 }

@@ -3,6 +3,7 @@
 //! Looks at one message and the agreement with its sender, and keeps nothing. What is refused is refused here; what is taken
 //! out of a message ([`Screening`]) is taken out of the draft that it is given.
 
+mod bodies;
 mod headers;
 mod lookalikes;
 mod rejection;
@@ -127,7 +128,13 @@ fn untrusted_orig(screened: &Screened<'_>) -> Result<(), Rejection> {
 
 fn body_size(screened: &Screened<'_>) -> Result<(), Rejection> {
     let max = screened.agreement.body_bytes_max.unwrap_or(usize::MAX);
-    if screened.message.body().len() > max { Err(Rejection::new(Reason::BodySize)) } else { Ok(()) }
+    let screening = screened.agreement.screening.as_ref();
+    if screened.message.body().len() <= max
+        || screening.is_some_and(|screening| screening.removes_oversized())
+    {
+        return Ok(());
+    }
+    Err(Rejection::new(Reason::BodySize))
 }
 
 fn header_size(screened: &Screened<'_>) -> Result<(), Rejection> {

@@ -10,6 +10,7 @@ use crate::snapshot::SnapshotError;
 use crate::snapshot::document;
 use crate::trace::{Stage, Step, Trace};
 
+use super::bodies::Bodies;
 use super::headers::Headers;
 use super::{Rejection, Screened};
 
@@ -17,35 +18,56 @@ use super::{Rejection, Screened};
 #[derive(Debug)]
 pub struct Screening {
     headers: Option<Headers>,
+    bodies: Option<Bodies>,
 }
 
 impl Screening {
-    /// Compiles the section at *place*.
+    /// Compiles the section at *place* of an agreement with bodies of so many bytes at most.
     ///
     /// # Errors
     ///
     /// A name or value that cannot be screened.
-    pub fn compile(document: &document::Screening, place: &str) -> Result<Self, SnapshotError> {
+    pub fn compile(
+        document: &document::Screening,
+        body_bytes_max: Option<usize>,
+        place: &str,
+    ) -> Result<Self, SnapshotError> {
         let headers = document.headers.as_ref();
         let headers =
             headers.map(|headers| Headers::compile(headers, &format!("{place}.headers"))).transpose()?;
-        Ok(Self { headers })
+        let bodies = document.bodies.as_ref();
+        let bodies = bodies
+            .map(|bodies| Bodies::compile(bodies, body_bytes_max, &format!("{place}.bodies")))
+            .transpose()?;
+        Ok(Self { headers, bodies })
     }
 
     /// Refuses a request for what it holds; never one that cannot be refused.
     pub(super) fn check(&self, screened: &Screened<'_>) -> Result<(), Rejection> {
         let method = screened.request.method;
-        if matches!(method, Method::Ack | Method::Bye) {
+        if !may_refuse(method) {
             return Ok(());
         }
-        self.headers.as_ref().map_or(Ok(()), |headers| headers.check(screened.message, method))
+        if let Some(headers) = &self.headers {
+            headers.check(screened.message, method)?;
+        }
+        self.bodies.as_ref().map_or(Ok(()), |bodies| bodies.check(screened.message))
+    }
+
+    /// Is a body that is too long removed instead of refused?
+    pub(super) fn removes_oversized(&self) -> bool {
+        self.bodies.as_ref().is_some_and(Bodies::removes_oversized)
     }
 
     /// Takes out of a message that came from the peer what may not stand in it; tells whether there was anything.
     pub(crate) fn clean(&self, draft: &mut Draft<'_>, agreement: &str, trace: &mut Trace) -> bool {
-        let mut removed = Removed { agreement, trace, count: 0 };
+        let mut removed = Removed::new(agreement, trace);
         if let Some(headers) = &self.headers {
             headers.clean(draft, &mut removed);
+        }
+        if let Some(bodies) = &self.bodies {
+            let request = draft.message().request();
+            bodies.clean(draft, request.is_some_and(|request| may_refuse(request.method)), &mut removed);
         }
         removed.count > 0
     }
@@ -53,9 +75,14 @@ impl Screening {
     /// Takes the headers that are not agreed out of a message that goes to the peer (SC-06).
     pub(crate) fn leave_out(&self, draft: &mut Draft<'_>, agreement: &str, trace: &mut Trace) {
         if let Some(headers) = &self.headers {
-            headers.leave_out(draft, &mut Removed { agreement, trace, count: 0 });
+            headers.leave_out(draft, &mut Removed::new(agreement, trace));
         }
     }
+}
+
+/// May a request be answered with a refusal, and is it better then?
+const fn may_refuse(method: Method<'_>) -> bool {
+    !matches!(method, Method::Ack | Method::Bye)
 }
 
 /// Hears of everything that is removed, and tells the trace.
@@ -65,7 +92,11 @@ pub(super) struct Removed<'t> {
     count: usize,
 }
 
-impl Removed<'_> {
+impl<'t> Removed<'t> {
+    pub(super) fn new(agreement: &'t str, trace: &'t mut Trace) -> Self {
+        Self { agreement, trace, count: 0 }
+    }
+
     pub(super) fn header(&mut self, name: &[u8], clause: &'static str) {
         self.thing(clause, || String::from_utf8_lossy(name).into_owned());
     }

@@ -483,17 +483,19 @@ fn resolve_agreement(
         reason_header: agreement.reason_header,
         warning_header: agreement.warning_header,
         session_timer: resolve_session_timer(at, agreement.session_timer)?,
-        screening: resolve_screening(at, agreement.screening.as_ref())?,
+        screening: resolve_screening(at, agreement)?,
         resource_priorities: agreement.resource_priorities.clone(),
     })
 }
 
 fn resolve_screening(
     at: usize,
-    screening: Option<&document::Screening>,
+    agreement: &document::Agreement,
 ) -> Result<Option<Arc<Screening>>, SnapshotError> {
     let place = format!("agreements[{at}].screening");
-    screening.map(|screening| Screening::compile(screening, &place).map(Arc::new)).transpose()
+    let screening = agreement.screening.as_ref();
+    let compile = |screening| Screening::compile(screening, agreement.body_bytes_max, &place);
+    screening.map(|screening| compile(screening).map(Arc::new)).transpose()
 }
 
 /// RFC 4028 §4: 90 seconds is the least that an interval may be; the header counts in seconds.

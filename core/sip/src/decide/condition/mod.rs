@@ -3,7 +3,6 @@
 //! Number prefixes, domains and lists of the outermost condition of a rule lie in tables of all rules ([`Tables`]), so that
 //! thousands of rules cost no more than a few; those of conditions inside `all`, `any` and `not` are tested in their place.
 
-mod body;
 mod header;
 mod list_index;
 mod number;
@@ -24,10 +23,11 @@ use super::number_table::NumberTable;
 use super::prefixes::PrefixTrie;
 use super::rules::Facts;
 use crate::input::EnumOutcome;
+use crate::message::body::Body;
+use crate::message::multipart::is_of_type;
 use crate::message::{HeaderId, Message, Uri};
 use crate::snapshot::document::{Condition, Direction, NumberCondition, Side, Transport};
 use crate::snapshot::{ListenerIndex, Names, PeerIndex, SnapshotError};
-use body::Body;
 use header::HeaderMatcher;
 pub(super) use list_index::ListIndex;
 pub(super) use number::NumberTest;
@@ -424,7 +424,7 @@ impl Test {
             Self::Header(matcher) => facts.message.is_some_and(|message| matcher.holds(message)),
             Self::BodyTypes(types) => {
                 let mut parts = looked.body.parts().iter();
-                parts.any(|(kind, _)| types.iter().any(|wanted| body::is_of_type(kind, wanted)))
+                parts.any(|(kind, _)| types.iter().any(|wanted| is_of_type(kind, wanted)))
             }
             Self::Media(wanted) => looked.body.media().iter().any(|found| has(wanted, found)),
             Self::Codecs(wanted) => looked.body.codecs().iter().any(|found| has(wanted, found)),

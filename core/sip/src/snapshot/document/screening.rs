@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[allow(missing_docs)] // documented at their types
 pub struct Screening {
     pub headers: Option<HeaderScreening>,
+    pub bodies: Option<BodyScreening>,
 }
 
 /// What becomes of something that may not cross.
@@ -39,4 +40,29 @@ pub struct HeaderScreening {
     pub lookalikes: Act,
     /// What becomes of the second and later of a header that stands once (SEC-12).
     pub repeated: Act,
+}
+
+/// Bodies (SC-09 to SC-14).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BodyScreening {
+    /// Types that may cross, `application/isup` or `application/*`, beside those that every network takes; all when not given.
+    pub allow: Option<Vec<String>>,
+    /// What becomes of the others.
+    pub otherwise: Unagreed,
+    /// What becomes of a body that is longer than the agreement says.
+    pub oversized: Act,
+}
+
+/// What becomes of a body, or a part of one, that is not agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unagreed {
+    /// What its sender says in Content-Disposition: refused with 415 when the handling is required, else removed (RFC 5621).
+    #[default]
+    ByHandling,
+    /// The message goes on without it.
+    Remove,
+    /// 415.
+    Refuse,
 }
