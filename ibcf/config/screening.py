@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from ibcf.config.header_rules import FORBIDDEN
 from ibcf.config.match import MimeType
 from ibcf.config.section import Section
-from ibcf.config.values import OneOrMany, Token, Unique
+from ibcf.config.values import Cidr, OneOrMany, Token, Unique
 
 Act = Literal["pass", "remove", "refuse"]
 
@@ -62,7 +62,7 @@ class BodyScreening(Section):
     """Bodies of what comes from the peer, and the parts of a multipart (RFC 5621)."""
 
     allow: Annotated[tuple[MimeType, ...], Unique, OneOrMany] | None = None
-    """Types that may cross beside application/sdp and multipart/mixed, related, alternative; all when left out (SC-12)."""
+    """Types beside application/sdp and multipart/mixed, related, alternative; all may cross if left out (SC-12)."""
     otherwise: Literal["by_handling", "remove", "refuse"] = "by_handling"
     """What becomes of other types: as Content-Disposition says, 415 when required and removed when optional (SC-13)."""
     oversized: Literal["refuse", "remove"] = "refuse"
@@ -76,6 +76,37 @@ class BodyScreening(Section):
         return self
 
 
+class AddressScreening(Section):
+    """Addresses that are not reached from everywhere: private, loopback, link-local, multicast ones (SEC-27)."""
+
+    sdp: Literal["pass", "refuse"] = "pass"
+    """Of media in session descriptions: 488; a connection of 0.0.0.0 or :: is a call on hold."""
+    contact: Literal["pass", "refuse"] = "pass"
+    """In Contact: 403."""
+    allowed: Annotated[tuple[Cidr, ...], Unique, OneOrMany] = ()
+    """Networks that pass all the same."""
+    escaped_headers: Literal["pass", "refuse"] = "pass"
+    """Headers in the URIs of Contact and Refer-To: 403 (SEC-29, SEC-31)."""
+
+
+class OptionScreening(Section):
+    """Option tags: in Require 420 with Unsupported, in Supported taken out (SC-18)."""
+
+    allow: Annotated[tuple[Token, ...], Unique, OneOrMany] | None = None
+    """Tags that may cross; all when left out."""
+    refuse: Annotated[tuple[Token, ...], Unique, OneOrMany] = ()
+    """Tags that may not."""
+
+
+class NumberScreening(Section):
+    """Forms of telephone numbers: of tel URIs, and of SIP URIs with user=phone (RFC 3966)."""
+
+    called: Literal["pass", "valid", "global"] = "pass"
+    """Of the Request-URI: global numbers, with `valid` also local ones that have phone-context; else 484."""
+    calling: Literal["pass", "valid", "global"] = "pass"
+    """Of From and P-Asserted-Identity: the same, else 400."""
+
+
 class Screening(Section):
     """What may stand in a message; what is not mentioned passes. ACK, BYE and responses are never refused."""
 
@@ -83,3 +114,11 @@ class Screening(Section):
     """Names of headers."""
     bodies: BodyScreening = Field(default_factory=BodyScreening)
     """Types and sizes of bodies."""
+    addresses: AddressScreening = Field(default_factory=AddressScreening)
+    """Addresses in session descriptions and Contact."""
+    options: OptionScreening = Field(default_factory=OptionScreening)
+    """Option tags of Require and Supported; those of Proxy-Require are the agreement's `option_tags`."""
+    numbers: NumberScreening = Field(default_factory=NumberScreening)
+    """Forms of the numbers that are called and that call."""
+    identity: Act = "pass"
+    """What becomes of a malformed P-Asserted-Identity, Identity, History-Info or P-Charging-Vector."""

@@ -270,7 +270,22 @@ def _session_timer(timer: SessionTimer) -> dict[str, int]:
 
 
 def _screening(screening: Screening) -> dict[str, Any]:
-    return {"headers": _header_screening(screening.headers), "bodies": _body_screening(screening.bodies)}
+    addresses, options, numbers = screening.addresses, screening.options, screening.numbers
+    return {
+        "headers": _header_screening(screening.headers),
+        "bodies": _body_screening(screening.bodies),
+        "addresses": {
+            "sdp": addresses.sdp,
+            "contact": addresses.contact,
+            "escaped_headers": addresses.escaped_headers,
+            "allowed": [str(network) for network in addresses.allowed],
+        }
+        if addresses.model_fields_set
+        else None,
+        "options": {"allow": options.allow, "refuse": options.refuse} if options.model_fields_set else None,
+        "numbers": {"called": numbers.called, "calling": numbers.calling} if numbers.model_fields_set else None,
+        "identity": screening.identity,
+    }
 
 
 def _body_screening(bodies: BodyScreening) -> dict[str, Any] | None:

@@ -134,6 +134,21 @@ catalogue! {
         "the body has more than 10 parts, or more than 3 levels of them", clause: "SEC-10", advice: "correct the sender" }
     BodyMalformed { "screen.body_malformed", 400 "Bad Request", q850: 111, Policy,
         "the parts of the body cannot be told apart for sure", clause: "RFC 2046 §5.1, SEC-12", advice: "treat as an attack, or correct the sender" }
+    OptionForbidden { "screen.option_forbidden", 420 "Bad Extension", q850: 29, Policy,
+        "Require names an option that may not cross", clause: "RFC 3261 §8.2.2.3, SC-18", advice: "see agreements[].screening.options" }
+    CalledNumber { "screen.called_number", 484 "Address Incomplete", q850: 28, Policy,
+        "the number that is called is not of the agreed form", clause: "RFC 3966 §5.1, TEL-19", advice: "see what format the peer sends; agreements[].screening.numbers" }
+    CallingNumber { "screen.calling_number", 400 "Bad Request", q850: 111, Policy,
+        "a number that calls is not of the agreed form", clause: "RFC 3966 §5.1, TEL-19", advice: "see what format the peer sends; agreements[].screening.numbers" }
+    Identity { "screen.identity", 400 "Bad Request", q850: 111, Policy,
+        "a header that says who calls, by which way or who is charged is malformed", clause: "RFC 3325 §9.1, RFC 8224 §4, RFC 7044 §5, RFC 7315 §5.6",
+        advice: "the trace names it; correct the sender" }
+    MediaAddress { "screen.media_address", 488 "Not Acceptable Here", q850: 88, Policy,
+        "media would go to an address that is not reached from everywhere", clause: "SEC-27", advice: "the trace names it; see agreements[].screening.addresses.allowed" }
+    ContactAddress { "screen.contact_address", 403 "Forbidden", q850: 111, Policy,
+        "Contact names an address that is not reached from everywhere", clause: "SEC-27, SEC-28", advice: "the trace names it; see agreements[].screening.addresses.allowed" }
+    EscapedHeaders { "screen.escaped_headers", 403 "Forbidden", q850: 57, Policy,
+        "a URI in Contact or Refer-To carries headers", clause: "RFC 3261 §19.1.5, SEC-29, SEC-31", advice: "treat as an attack unless transfers are agreed" }
     UntrustedOrig { "screen.untrusted_orig", 403 "Forbidden", q850: 57, Upstream,
         "an untrusted peer asked for originating service (Route with `orig`)", clause: "EN-13", advice: "treat as an attack unless the peer should be trusted" }
     OutOfDialog { "screen.out_of_dialog", 481 "Call/Transaction Does Not Exist", q850: 41, Upstream,

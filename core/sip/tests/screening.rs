@@ -464,3 +464,107 @@ fn a_response_loses_what_is_not_agreed_whatever_its_handling() {
     let expected = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n";
     assert_eq!(body_of(only(&sent, "SIP/2.0 200")), expected);
 }
+
+/// The first line that B is told, or of what A gets.
+fn start_of(section: &Value, extra: &[&str], body: &str) -> String {
+    of_body(section, extra, body).start().to_owned()
+}
+
+const SDP: &str = "Content-Type: application/sdp";
+
+#[test]
+fn media_to_nowhere_get_488_and_a_call_on_hold_passes() {
+    let section = json!({"addresses": {"sdp": "refuse", "allowed": ["10.1.0.0/16"]}});
+    let body = |address: &str| format!("v=0\r\nc=IN IP4 {address}\r\nm=audio 4000 RTP/AVP 8\r\n");
+    for (address, start) in [
+        ("10.2.0.1", "SIP/2.0 488 Not Acceptable Here"),
+        ("127.0.0.1", "SIP/2.0 488 Not Acceptable Here"),
+        ("10.1.0.1", "INVITE"),
+        ("0.0.0.0", "INVITE"),
+        ("8.8.8.8", "INVITE"),
+        ("media.b.example", "INVITE"),
+    ] {
+        assert!(start_of(&section, &[SDP], &body(address)).starts_with(start), "{address}");
+    }
+    let hidden = two_parts(&["Content-Type: application/sdp"]).replace("secret", &body("192.168.1.1"));
+    assert_eq!(start_of(&section, &[MIXED], &hidden), "SIP/2.0 488 Not Acceptable Here");
+}
+
+#[test]
+fn a_contact_that_nobody_reaches_or_that_carries_headers_gets_403() {
+    let section = json!({"addresses": {"contact": "refuse", "escaped_headers": "refuse", "allowed": ["198.51.100.0/24"]}});
+    for (line, start) in [
+        ("X-Own: a", "INVITE"),
+        ("Contact: <sip:x@10.0.0.1>", "SIP/2.0 403 Forbidden"),
+        ("m: <sip:x@[fe80::1]:5060>", "SIP/2.0 403 Forbidden"),
+        ("m: <sip:x@b.example;maddr=10.0.0.1>", "SIP/2.0 403 Forbidden"),
+        ("m: <sip:x@b.example?Route=%3Csip:y%3E>", "SIP/2.0 403 Forbidden"),
+        ("Refer-To: <sip:x@b.example?Replaces=a>", "SIP/2.0 403 Forbidden"),
+        ("Refer-To: <sip:x@b.example>", "INVITE"),
+    ] {
+        assert!(start_of(&section, &[line], "").starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn an_option_that_may_not_cross_is_neither_required_nor_supported() {
+    let section = json!({"options": {"refuse": ["precondition"]}});
+    let answer = of_body(&section, &["Require: 100rel, PRECONDITION"], "");
+    assert_eq!((answer.start(), answer.header("Unsupported")), ("SIP/2.0 420 Bad Extension", "PRECONDITION"));
+    let sent = of_body(&section, &["k: timer, precondition,100rel", "Supported: precondition"], "");
+    assert_eq!(lines_of(&sent, &["k", "supported"]), ["k: timer, 100rel"]);
+    let only_timer = json!({"options": {"allow": ["timer"]}});
+    assert_eq!(of_body(&only_timer, &["Require: 100rel"], "").header("Unsupported"), "100rel");
+}
+
+#[test]
+fn numbers_have_the_agreed_form() {
+    for (form, uri, is_refused) in [
+        ("valid", "tel:1234", true),
+        ("valid", "sip:1234@a.example;user=phone", true),
+        ("valid", "tel:1234;phone-context=a.example", false),
+        ("valid", "sip:1234;phone-context=a.example@a.example;user=phone", false),
+        ("valid", "sip:+1234567890123456@a.example;user=phone", true),
+        ("global", "sip:1234;phone-context=a.example@a.example;user=phone", true),
+        ("global", "sip:+441632960083@a.example;user=phone", false),
+        ("global", "sip:alice@a.example", false),
+    ] {
+        let mut world = screening(&json!({"numbers": {"called": form}}));
+        let sent = world.receive(B, &from_side(B, "fb", "INVITE", uri, "n1", 1, "", &[], ""));
+        let refused = world.metric("ibcf_rejections_total", &["screen.called_number"]);
+        assert_eq!(refused, u64::from(is_refused), "{form} {uri}");
+        if is_refused {
+            only(&sent, "SIP/2.0 484 Address Incomplete");
+        }
+    }
+    let section = json!({"numbers": {"calling": "global"}});
+    let odd = ["P-Asserted-Identity: <tel:1234;phone-context=b.example>"];
+    assert_eq!(start_of(&section, &odd, ""), "SIP/2.0 400 Bad Request");
+    assert!(start_of(&section, &["P-Asserted-Identity: <tel:+1234>"], "").starts_with("INVITE"));
+}
+
+#[test]
+fn malformed_identities_are_refused_or_removed() {
+    for line in [
+        "P-Asserted-Identity: <sip:a@b>, <sip:c@d>",
+        "P-Asserted-Identity: \"a <sip:a@b>",
+        "P-Asserted-Identity: <mailto:a@b>",
+        "y: garbage",
+        "History-Info: <sip:a@b>",
+        "P-Charging-Vector: icid-value=",
+    ] {
+        assert_eq!(
+            start_of(&json!({"identity": "refuse"}), &[line], ""),
+            "SIP/2.0 400 Bad Request",
+            "{line}"
+        );
+        let sent = of_body(&json!({"identity": "remove"}), &[line], "");
+        assert!(sent.start().starts_with("INVITE") && !sent.text.contains(&format!("{line}\r\n")), "{line}");
+    }
+    let sound = [
+        "P-Asserted-Identity: <sip:a@b>, <tel:+44>",
+        "History-Info: <sip:a@b>;index=1",
+        "P-Charging-Vector: icid-value=x",
+    ];
+    assert!(start_of(&json!({"identity": "refuse"}), &sound, "").starts_with("INVITE"));
+}

@@ -43,7 +43,7 @@ impl<'m> Body<'m> {
         self.codecs.get_or_init(|| self.descriptions().flat_map(codecs).collect())
     }
 
-    fn descriptions(&self) -> impl Iterator<Item = &'m [u8]> {
+    pub(crate) fn descriptions(&self) -> impl Iterator<Item = &'m [u8]> {
         let parts = self.parts().iter().copied();
         parts.filter(|(kind, _)| is_of_type(kind, "application/sdp")).map(|(_, text)| text)
     }
@@ -71,7 +71,7 @@ fn collect<'m>(kind: MediaType<'m>, body: &'m [u8], depth: usize, found: &mut Sm
     let Some(boundary) = kind.boundary() else { return };
     for piece in multipart::cut(body, boundary).pieces {
         let part = multipart::Part::of(body.get(piece.content).unwrap_or_default());
-        collect(part.media_type(), part.body, depth + 1, found);
+        collect(part.media_type(), part.body, depth.saturating_add(1), found);
     }
 }
 
@@ -107,7 +107,7 @@ fn lines<'m>(text: &'m [u8], start: &'static [u8]) -> impl Iterator<Item = &'m [
     let ends = memchr::memchr_iter(b'\n', text).chain(std::iter::once(text.len()));
     let mut next = 0;
     ends.filter_map(move |end| {
-        let line = text.get(std::mem::replace(&mut next, end + 1)..end)?;
+        let line = text.get(std::mem::replace(&mut next, end.saturating_add(1))..end)?;
         line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(start)
     })
 }

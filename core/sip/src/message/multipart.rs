@@ -205,7 +205,7 @@ mod tests {
 
     fn parts<'m>(body: &'m [u8], boundary: &[u8]) -> (Vec<&'m [u8]>, Option<&'static str>) {
         let cut = cut(body, boundary);
-        let contents = cut.pieces.iter().map(|piece| &body[piece.content.clone()]).collect();
+        let contents = cut.pieces.iter().filter_map(|piece| body.get(piece.content.clone())).collect();
         (contents, cut.fault)
     }
 

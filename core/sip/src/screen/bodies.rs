@@ -21,7 +21,7 @@ use crate::rewrite::Draft;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::document::{Act, BodyScreening, Unagreed};
 
-use super::{Rejection, Removed};
+use super::{Rejection, Removed, keep_values};
 
 /// What every network takes (TS 29.165 §6.1.4).
 const ALWAYS: [&str; 4] =
@@ -136,7 +136,7 @@ impl Bodies {
             }
         }
         for id in REFERRING {
-            drop_references(draft, id, &cutting.ids, removed);
+            keep_values(draft, id, |value| !refers_to(value, &cutting.ids), removed, "SC-14");
         }
     }
 
@@ -197,6 +197,9 @@ struct Entity<'m> {
     at: Range<usize>,
 }
 
+/// A part: its Content-ID, and where it is in the body of the message.
+type Placed<'m> = (Option<&'m [u8]>, Range<usize>);
+
 /// One walk over a body.
 struct Walk<'w, 'm> {
     bodies: &'w Bodies,
@@ -204,8 +207,8 @@ struct Walk<'w, 'm> {
     may_refuse: bool,
     /// Content-IDs that nothing may refer to.
     banned: &'w [&'m [u8]],
-    /// Every part: its Content-ID, and where it is.
-    parts: SmallVec<[(Option<&'m [u8]>, Range<usize>); 4]>,
+    /// Every part.
+    parts: SmallVec<[Placed<'m>; 4]>,
     /// What goes.
     ranges: SmallVec<[Range<usize>; 4]>,
 }
@@ -337,28 +340,6 @@ impl<'m> Walk<'_, 'm> {
 
     fn give_up(&self, reason: Reason) -> Result<bool, Rejection> {
         if self.may_refuse { Err(Rejection::new(reason)) } else { Ok(false) }
-    }
-}
-
-/// Takes the values of a header that name one of *ids*.
-fn drop_references(draft: &mut Draft<'_>, id: HeaderId, ids: &[&[u8]], removed: &mut Removed<'_>) {
-    let mut at = 0;
-    while let Some(header) = draft.header_at(at) {
-        if header.id != id || !refers_to(header.value, ids) {
-            at += 1;
-            continue;
-        }
-        removed.header(header.name, "SC-14");
-        let is_edited = draft.edit_value(at, |value, out| {
-            for value in elements(value).filter(|value| !value.is_empty() && !refers_to(value, ids)) {
-                out.extend_from_slice(if out.is_empty() { b"" } else { b", " });
-                out.extend_from_slice(value);
-            }
-            !out.is_empty()
-        });
-        if !is_edited {
-            draft.retain(id.bit(), |header| header.at != at);
-        }
     }
 }
 

@@ -3,15 +3,19 @@
 //! Looks at one message and the agreement with its sender, and keeps nothing. What is refused is refused here; what is taken
 //! out of a message ([`Screening`]) is taken out of the draft that it is given.
 
+mod addresses;
 mod bodies;
 mod headers;
+mod identity;
 mod lookalikes;
+mod numbers;
+mod options;
 mod rejection;
 mod screening;
 
 pub use rejection::Rejection;
-use screening::Removed;
 pub use screening::Screening;
+use screening::{Removed, keep_values};
 
 use crate::message::{HeaderId, Message, RequestLine, UriKind};
 use crate::parse::scan;

@@ -27,7 +27,10 @@ pub use route::{
     Fork, NumberEdit, Redirects, Refusal, Rewrite, Route, RouteAction, RoutePeer, TextEdit, UriForm,
 };
 pub(crate) use route::{attempts_default, failover_default};
-pub use screening::{Act, BodyScreening, HeaderScreening, Screening, Unagreed};
+pub use screening::{
+    Act, AddressScreening, BodyScreening, HeaderScreening, NumberForm, NumberScreening, OptionScreening,
+    Screening, Unagreed,
+};
 
 /// The format that this core reads. A document with another number is refused.
 pub const VERSION: u32 = 1;

@@ -9,6 +9,11 @@ use serde::Deserialize;
 pub struct Screening {
     pub headers: Option<HeaderScreening>,
     pub bodies: Option<BodyScreening>,
+    pub addresses: Option<AddressScreening>,
+    pub options: Option<OptionScreening>,
+    pub numbers: Option<NumberScreening>,
+    /// What becomes of malformed headers that say who calls, by which way, and who is charged.
+    pub identity: Act,
 }
 
 /// What becomes of something that may not cross.
@@ -65,4 +70,51 @@ pub enum Unagreed {
     Remove,
     /// 415.
     Refuse,
+}
+
+/// Addresses and URIs (SEC-27, SEC-29, SEC-31); each passes or is refused.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AddressScreening {
+    /// Addresses in session descriptions that are not reached from everywhere.
+    pub sdp: Act,
+    /// The same in Contact.
+    pub contact: Act,
+    /// Headers in the URIs of Contact and Refer-To.
+    pub escaped_headers: Act,
+    /// Networks, `address/length`, that pass all the same.
+    pub allowed: Vec<String>,
+}
+
+/// Option tags in Require and Supported (SC-18).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptionScreening {
+    /// Tags that may cross; all when not given.
+    pub allow: Option<Vec<String>>,
+    /// Tags that may not.
+    pub refuse: Vec<String>,
+}
+
+/// Forms of numbers.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NumberScreening {
+    /// Of the Request-URI of an initial request.
+    pub called: NumberForm,
+    /// Of From and P-Asserted-Identity.
+    pub calling: NumberForm,
+}
+
+/// A form that numbers must have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberForm {
+    /// Any.
+    #[default]
+    Pass,
+    /// Global ones, and local ones with `phone-context` (RFC 3966 §5.1.4, §5.1.5).
+    Valid,
+    /// `+` and 1 to 15 digits.
+    Global,
 }
