@@ -25,6 +25,7 @@ from ibcf.config.peers import Peer
 from ibcf.config.reload import Reload
 from ibcf.config.routes import Route
 from ibcf.config.section import Section
+from ibcf.config.sets import NamedSet
 from ibcf.config.timers import Timers
 from ibcf.config.tls import TlsIdentity
 from ibcf.config.trace import Trace
@@ -69,6 +70,8 @@ class Config(Section):
     """Named lists of edits."""
     lists: Annotated[tuple[NumberListFile, ...], Field(max_length=1_000)] = ()
     """Files of numbers and prefixes."""
+    sets: Annotated[tuple[NamedSet, ...], Field(max_length=1_000)] = ()
+    """Matchers under a name."""
     enum: tuple[EnumService, ...] = ()
     """Places to look numbers up."""
     locator: Locator | None = None

@@ -13,6 +13,7 @@ from ibcf.config.extends import extend
 from ibcf.config.fault import unknown
 from ibcf.config.problems import faults_of
 from ibcf.config.references import check_references, known_reasons
+from ibcf.config.sets import expanded
 from ibcf.config.tree import parse, parse_file
 from ibcf.errors import ConfigError
 
@@ -79,7 +80,7 @@ def _checked(
     faults += [fault for fault in related if (fault.line, fault.column, fault.key) not in told]
     if faults or config is None:
         raise ConfigError(sorted(set(faults)))
-    return Loaded(config, tree)
+    return Loaded(expanded(config), tree)
 
 
 def _override(tree: Tree, dotted: str, value: object) -> list[Fault]:

@@ -231,6 +231,8 @@ class Match(Section):
     """Times of the week."""
     percentage: Annotated[float, Field(ge=0.01, le=100)] | None = None
     """So many of a hundred calls, told by their Call-ID: the same ones on every node, in every rule, however often."""
+    set: Annotated[tuple[Id, ...], *Many] | None = None
+    """Sets of section `sets` that it is in."""
     all: Annotated[tuple[Match, ...], Field(min_length=1)] | None = None
     """All of these hold."""
     any: Annotated[tuple[Match, ...], Field(min_length=1)] | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ibcf.boundary import decode_reasons
 from ibcf.config.fault import unknown
 from ibcf.config.listeners import TRANSPORTS
+from ibcf.config.sets import check_sets
 from ibcf.config.tree import render
 from ibcf.config.values import HostPort, parse_bind_address, parse_network
 
@@ -54,6 +55,7 @@ _REFERENCES = (
 
 # The same in matchers, at any depth of `all`, `any` and `not`.
 _MATCHERS = (
+    _Reference("set", "sets", (("set", "*"),)),
     _Reference("peer", "peers", (("peer", "*"),)),
     _Reference("listener", "listeners", (("listener", "*"),)),
     _Reference(
@@ -74,6 +76,7 @@ _UNIQUE = (
     ("header_rules", "*"),
     ("header_rules", "@", "rules", "*"),
     ("lists", "*"),
+    ("sets", "*"),
     ("enum", "*"),
     ("limiters", "*"),
     ("patterns", "*"),
@@ -86,6 +89,7 @@ def check_references(tree: Tree, *, reasons: Collection[str] | None) -> Iterator
     yield from _repeated_ids(tree)
     yield from _unknown_ids(tree)
     yield from _unknown_ids_of_matchers(tree)
+    yield from check_sets(tree)
     yield from _overlapping_sources(tree)
     yield from _repeated_addresses(tree)
     yield from _wrong_listeners(tree)
@@ -141,7 +145,7 @@ def _unknown_ids(tree: Tree) -> Iterator[Fault]:
 
 def _unknown_ids_of_matchers(tree: Tree) -> Iterator[Fault]:
     known = {reference.section: _ids(tree, reference.section) for reference in _MATCHERS}
-    waiting = [path for path, _ in tree.find("routes", "*", "match")]
+    waiting = [path for section in ("routes", "sets") for path, _ in tree.find(section, "*", "match")]
     while waiting:
         path = waiting.pop()
         inner = (*tree.find("all", "*", at=path), *tree.find("any", "*", at=path), *tree.find("not", at=path))

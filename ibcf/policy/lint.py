@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ibcf.config.certificates import chain_ends, list_ends
 from ibcf.config.fault import suggestion
+from ibcf.config.sets import inner_matches, named_sets
 from ibcf.config.tls import read_pem
 from ibcf.errors import NumberingError
 from ibcf.numbering.zone import parse_zone
@@ -215,12 +216,14 @@ def _patterns(config: Config) -> Iterator[Finding]:
 
 def _unused(config: Config) -> Iterator[Finding]:
     rules = [agreement.header_rules for agreement in config.agreements]
-    sets = {name for rule in rules for name in (*rule.received, *rule.sent)}
-    sets |= {name for route in config.routes if route.rewrite for name in route.rewrite.headers or ()}
-    lists = {name for route in config.routes for name in _lists(route.match)}
+    edits = {name for rule in rules for name in (*rule.received, *rule.sent)}
+    edits |= {name for route in config.routes if route.rewrite for name in route.rewrite.headers or ()}
+    matches = [*(route.match for route in config.routes), *(one.match for one in config.sets)]
+    lists = {name for match in matches for name in _lists(match)}
     sections: tuple[tuple[str, Sequence[Named], set[str], str], ...] = (
         ("agreements", config.agreements, {peer.agreement for peer in config.peers}, "no peer has the agreement"),
-        ("header_rules", config.header_rules, sets, "no agreement and no route uses the rule set"),
+        ("header_rules", config.header_rules, edits, "no agreement and no route uses the rule set"),
+        ("sets", config.sets, set(named_sets(matches)), "no rule asks for the set"),
         ("lists", config.lists, lists.union(_members(config.emergency.lists)), "no rule asks for the list"),
         ("enum", config.enum, {route.enum for route in config.routes if route.enum}, "no route looks up in"),
         ("limiters", config.limiters, {route.limit for route in config.routes if route.limit}, "no rule limits by"),
@@ -235,7 +238,7 @@ def _unused(config: Config) -> Iterator[Finding]:
 
 def _lists(match: Match) -> Iterator[str]:
     yield from _members((*(match.number_list or ()), *(match.calling_list or ())))
-    for inner in (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ())):
+    for inner in inner_matches(match):
         yield from _lists(inner)
 
 

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ibcf.config.match import given
+from ibcf.config.sets import inner_matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -111,8 +112,8 @@ def _shadows(wide: Match, narrow: Match, *, changed: tuple[str, ...]) -> bool:
 
 def _reads(match: Match, names: tuple[str, ...]) -> bool:
     """Has it, or one inside of it, one of these matchers?"""
-    inner = (*(match.all or ()), *(match.any or ()), *((match.not_,) if match.not_ else ()))
-    return any(getattr(match, name) is not None for name in names) or any(_reads(one, names) for one in inner)
+    is_asked = any(getattr(match, name) is not None for name in names)
+    return is_asked or any(_reads(one, names) for one in inner_matches(match))
 
 
 TARGET = ("domain", "scheme", "user", "iotl", "emergency", "enum", "number_prefix")
