@@ -73,8 +73,13 @@ pub(crate) fn document(variant: usize) -> Value {
              "location": {"kind": "domain"}, "tls": {"identities": ["d.example"], "authorities": ""}},
         ],
         "enums": [{"id": "numbers", "deadline_ms": 2_000, "digits_min": 7}],
+        // Room for all, in few places: keys have to make room for each other.
+        "limiters": [{"id": "callers", "calls_max": 1_000_000, "rate": {"count": 1_000_000, "per_ms": 1, "burst": 1_000_000},
+                      "by": "calling", "digits": 6, "keys_max": 16}],
+        "emergency": {"numbers": ["112"]},
         "routes": [
             {"id": "sos", "condition": {"schemes": ["urn"]}, "action": {"kind": "route", "to": [{"peer": "core"}]}},
+            {"id": "callers", "action": {"kind": "limit", "limiter": "callers"}},
             {"id": "barred", "condition": {"number": {"prefixes": ["+4490"]}},
              "action": {"kind": "reject", "reason": "decide.forbidden", "status": 603, "phrase": "No"}},
             {"id": "plus", "condition": {"users": ["^00"]}, "action": {"kind": "rewrite", "number": {"strip": 2, "prefix": "+"}, "form": "tel"}},
@@ -97,8 +102,8 @@ pub(crate) fn document(variant: usize) -> Value {
             // one network is gone, another one moved
             document["peers"].as_array_mut().expect("a list").remove(3);
             document["peers"][1]["targets"] = json!([{"id": "first9", "address": "198.51.100.20:5090"}]);
-            document["routes"][5]["action"]["to"] = json!([{"peer": "second"}]);
-            document["routes"][7]["action"]["to"] = json!([{"peer": "first"}]);
+            document["routes"][6]["action"]["to"] = json!([{"peer": "second"}]);
+            document["routes"][8]["action"]["to"] = json!([{"peer": "first"}]);
         }
         2 => {
             // nobody is trusted any more, and strangers hear nothing
