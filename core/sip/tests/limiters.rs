@@ -190,6 +190,20 @@ fn the_caller_is_the_one_that_is_believed() {
 }
 
 #[test]
+fn a_number_is_counted_as_the_rules_before_made_it() {
+    let mut policy = limited(&json!({"id": "one", "calls_max": 1, "by": "called"}));
+    let plus = json!({"id": "plus", "condition": {"users": ["^00"]},
+        "action": {"kind": "rewrite", "number": {"strip": 2, "prefix": "+"}, "form": "tel"}});
+    let routes = policy["routes"].as_array_mut().expect("routes");
+    routes.insert(0, plus);
+    routes.push(json!({"id": "rest", "action": {"kind": "route", "to": [{"peer": "carrier_b"}]}}));
+    routes.retain(|rule| rule["id"] != "look_up");
+    let mut world = World::with(&policy);
+    only(&invite_to(&mut world, "sip:00441632960083@b.example;user=phone", "n1"), "INVITE");
+    assert!(!passes(&mut world, "tel:+441632960083", "n2"));
+}
+
+#[test]
 fn a_peer_and_an_address_are_keys_too() {
     for by in ["peer", "source"] {
         let limiter = json!({"id": "sender", "calls_max": 1, "by": by});

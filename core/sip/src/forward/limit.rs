@@ -71,7 +71,7 @@ impl Border {
         let number = match by {
             KeyKind::All | KeyKind::Peer => return KeyBytes::new(),
             KeyKind::Source => return address_bytes(context.arrival.flow.remote.ip()),
-            KeyKind::Called => context.decision.number,
+            KeyKind::Called => context.decision.number_now().copied(),
             KeyKind::Calling => self.calling_number(context, message),
         };
         let number = number.as_deref().map_or("", |number| first_digits(number, digits));
