@@ -62,26 +62,33 @@ def _share(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     return not set(one).isdisjoint(other)
 
 
+_KEYS = ("number_list", "calling_list", "user", "peer")
+"""Matchers of which a rule has few values and other rules have others: one of a later rule has to be among them."""
+_OTHERS = ("", "")
+
+
 class _Earlier:
     """The rules so far, each under the names of one of its conditions."""
 
     def __init__(self) -> None:
-        self.places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self.places: defaultdict[tuple[str, object], list[int]] = defaultdict(list)
 
     def add(self, at: int, match: Match) -> None:
-        """Keep a rule: by its domains, else by its prefixes, else by its peers, else with those that have none."""
+        """Keep a rule: by its domains, else by its prefixes, else by what is first of `_KEYS`, else with the others."""
+        keys: list[tuple[str, object]]
         if match.domain:
             keys = [("domain", name.lower()) for name in match.domain]
         elif match.number_prefix:
             keys = [("prefix", prefix) for prefix in match.number_prefix]
         else:
-            keys = [("peer", peer) for peer in match.peer or ("",)]
+            name = next((name for name in _KEYS if getattr(match, name)), None)
+            keys = [(name, value) for value in getattr(match, name)] if name else [_OTHERS]
         for key in keys:
             self.places[key].append(at)
 
     def candidates(self, match: Match) -> set[int]:
         """Return the rules that could take all that *match* would: one value of each condition tells."""
-        keys = [("peer", "")]
+        keys: list[tuple[str, object]] = [_OTHERS]
         if match.domain:
             name = match.domain[0].lower()
             labels = name.split(".")
@@ -89,8 +96,7 @@ class _Earlier:
         if match.number_prefix:
             prefix = match.number_prefix[0]
             keys += [("prefix", prefix[:length]) for length in range(2, len(prefix) + 1)]
-        if match.peer:
-            keys.append(("peer", match.peer[0]))
+        keys += [(name, getattr(match, name)[0]) for name in _KEYS if getattr(match, name)]
         return {at for key in keys for at in self.places.get(key, ())}
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcf.config.match import Match
+from ibcf.config.match import Match, NumberList
 from ibcf.config.rewrite import NumberEdit, Rewrite
 from ibcf.config.routes import Route
 from ibcf.policy.reach import NUMBER, TARGET, _shadows, unreachable
@@ -22,6 +22,8 @@ matches = st.builds(
     number_length=st.none() | st.sampled_from(["1-9", "7-15"]),
     number_prefix=some("+4", "+44", "+4490", "+49"),
     domain=some(*DOMAINS),
+    number_list=some("x", "y"),
+    user=some("^a", "^b"),
     enum=some("found", "failed"),
 )
 routes = st.lists(
@@ -61,4 +63,15 @@ def test_ten_thousand_rules_are_looked_over_at_once() -> None:
         Route.model_construct(id=f"r{at}", match=Match(domain=(f"d{at}.example",)), drop=True) for at in range(10_000)
     ]
     rules.append(Route.model_construct(id="last", match=Match(domain=("d77.example",)), drop=True))
+    assert list(unreachable(rules)) == [(10_000, 77)]
+
+
+def test_ten_thousand_rules_for_classes_of_a_list_are_looked_over_at_once() -> None:
+    """As an operator has them who sends each carrier its numbers."""
+
+    def of_class(at: int) -> Route:
+        members = (NumberList.model_validate({"list": "carriers", "class": (f"c{at}",)}),)
+        return Route.model_construct(id="r", match=Match(number_list=members), drop=True)
+
+    rules = [*map(of_class, range(10_000)), of_class(77)]
     assert list(unreachable(rules)) == [(10_000, 77)]
