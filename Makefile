@@ -12,7 +12,7 @@ TARGET ?= parse stream_framing border snapshot sealed_token
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wheel demo test test-rust test-python lint types check sim fuzz bench bench-core memory instructions schema clean
+.PHONY: help setup build wheel demo test test-rust test-python lint types check sim fuzz bench bench-core memory instructions reload schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,9 @@ bench-core: ## times of the core: its stages, a call and each message of it, two
 memory: CALLS := 100000
 memory: ## what a ringing and an answered call cost, with 100,000 of each: make memory CALLS=100000
 	cd $(CORE) && cargo run --locked --quiet --release -p ibcf-sip --example memory -- $(CALLS)
+
+reload: setup ## how long a million prefixes take to reload, and the gap in the data path
+	$(BIN)/python -m benchmarks.reload
 
 instructions: ## what the core's path costs, held against the record; make instructions RECORD=1 writes it anew
 	$(PYTHON) -m benchmarks.instructions $(if $(RECORD),--record)

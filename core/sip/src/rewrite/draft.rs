@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::message::{HeaderEntry, HeaderId, Message, elements};
 use crate::parse::scan;
 
+use super::header_name::HeaderName;
 use super::text::{is_header_value, split_first, write_number};
 
 /// Room for the lines and texts of drafts; reuse it for the next one.
@@ -33,49 +34,6 @@ enum Origin {
 struct Line {
     text: HeaderEntry,
     origin: Origin,
-}
-
-/// A header name to look for or to write: a [`HeaderId`], or any name as text (compact forms are their long ones).
-#[derive(Clone, Copy, Debug)]
-pub struct HeaderName<'n> {
-    id: HeaderId,
-    text: &'n [u8],
-}
-
-impl From<HeaderId> for HeaderName<'static> {
-    fn from(id: HeaderId) -> Self {
-        Self { id, text: id.name().as_bytes() }
-    }
-}
-
-impl<'n> From<&'n [u8]> for HeaderName<'n> {
-    fn from(text: &'n [u8]) -> Self {
-        Self { id: HeaderId::from_name(text), text }
-    }
-}
-
-impl<'n, const N: usize> From<&'n [u8; N]> for HeaderName<'n> {
-    fn from(text: &'n [u8; N]) -> Self {
-        Self::from(text.as_slice())
-    }
-}
-
-impl<'n> From<&'n str> for HeaderName<'n> {
-    fn from(text: &'n str) -> Self {
-        Self::from(text.as_bytes())
-    }
-}
-
-impl<'n> HeaderName<'n> {
-    /// Returns the name as it was given, or as its RFC writes it.
-    pub const fn text(&self) -> &'n [u8] {
-        self.text
-    }
-
-    /// Returns the id.
-    pub const fn id(&self) -> HeaderId {
-        self.id
-    }
 }
 
 /// A header as the draft has it now.
@@ -534,12 +492,6 @@ impl<'a> Draft<'a> {
             Origin::Received => slice(self.message.bytes(), start, end),
             Origin::Written => slice(&self.scratch.written, start, end),
         }
-    }
-}
-
-impl HeaderName<'_> {
-    pub(super) fn matches(&self, id: HeaderId, name: &[u8]) -> bool {
-        id == self.id && (id != HeaderId::Other || name.eq_ignore_ascii_case(self.text))
     }
 }
 

@@ -10,7 +10,8 @@ use std::ops::Range;
 use regex::bytes::Regex;
 use smallvec::SmallVec;
 
-use super::draft::{Draft, HeaderName, offset};
+use super::draft::{Draft, offset};
+use super::header_name::HeaderName;
 use super::text::{is_single_line, unfold};
 use crate::message::{HeaderId, Method, NameAddr, elements};
 use crate::parse::scan;

@@ -12,6 +12,7 @@ mod base32;
 mod charging;
 mod draft;
 mod header_edits;
+mod header_name;
 mod header_rules;
 mod history;
 mod hop;
@@ -34,8 +35,9 @@ pub use charging::{
     ChargingVector, RequestCharging, ResponseCharging, apply_request as apply_charging_to_request,
     apply_response as apply_charging_to_response,
 };
-pub use draft::{Draft, DraftHeader, DraftScratch, HeaderName};
+pub use draft::{Draft, DraftHeader, DraftScratch};
 pub use header_edits::HeaderEdit;
+pub use header_name::HeaderName;
 pub use header_rules::{HeaderRules, ShortText, Variable, VariableValues};
 pub use hop::{
     ViaOffers, need_content_length, report_overload, via_received, via_value, write_ack, write_cancel,

@@ -1,6 +1,7 @@
 //! One parameter of a header value, or of the URI in it: added, set, removed, replaced (RFC 3261 §20.10, §25.1).
 
-use super::super::draft::{HeaderName, offset};
+use super::super::draft::offset;
+use super::super::header_name::HeaderName;
 use super::super::text::split_param;
 use super::replacement::Replacement;
 use super::template::{Bound, Quoting, ShortText, Template};
