@@ -10,7 +10,7 @@ from tests.system.support.border import Record
 from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, write
 from tests.system.support.flow import Stage
-from tests.system.test_reload import CALLS, load, verb
+from tests.system.test_reload import CALLS, load
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
@@ -78,7 +78,7 @@ def test_a_hook_and_a_candidate_work_beside_the_calls(set_stage: SetStage, tmp_p
     barred = {"id": "barred", "match": {"direction": "exit"}, "reject": {"reason": "decide.forbidden"}}
     document["routes"].insert(1, barred)
     write(document, candidate)
-    told = verb(scene, "policy", "shadow", "start", str(candidate), "--sample", "100", "--for", "2m")
+    told = scene.border.verb("policy", "shadow", "start", str(candidate), "--sample", "100", "--for", "2m")
     assert told["ok"], told
     caller, b = load(scene)
     caller.expect(CALLS, deadline_s=90)
@@ -86,10 +86,10 @@ def test_a_hook_and_a_candidate_work_beside_the_calls(set_stage: SetStage, tmp_p
     assert {tuple(record["tags"]) for record in answered(scene)} == {("checked",)}
 
     def has_ten() -> bool:
-        return int(verb(scene, "policy", "shadow", "status")["different"]) >= 10
+        return int(scene.border.verb("policy", "shadow", "status")["different"]) >= 10
 
     wait_until(has_ten, deadline_s=30, what="ten disagreements")
-    told = verb(scene, "policy", "shadow", "stop")
+    told = scene.border.verb("policy", "shadow", "stop")
     (group,) = told["groups"]
     assert group["after"] == {"rule": "barred", "way": "answer 403 (decide.forbidden)"}
     assert scene.border.wait_for_log("shadow.ended")["different"] == told["different"]

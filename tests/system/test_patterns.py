@@ -1,14 +1,10 @@
 """A pattern of fraud on a running border: found, held against, shown, and let go."""
 
-import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.system.conftest import SetStage
-from tests.system.support.border import command
 from tests.system.support.configuration import Document
 from tests.system.support.flow import NUMBER_OF_B, Stage, limits, load
 from tests.system.support.sipp import Sipp
@@ -49,16 +45,6 @@ def calls(scene: Stage, scenario: str, caller: str, number: str = NUMBER_OF_B, *
     return scene.play(str(SCENARIOS / scenario), [*options, target], address=origin.address, called=False)
 
 
-def verb(scene: Stage, *arguments: str) -> dict[str, Any]:
-    """Run a verb against the border and return what it printed."""
-    host, port = scene.border.admin
-    argv = command(*arguments, "--admin", f"{host}:{port}", "--json")
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
-    assert done.stdout, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
 def test_a_burst_of_short_calls_blocks_its_range_and_nobody_else(set_stage: SetStage) -> None:
     """The range is refused until it is let go; another caller is served meanwhile, and a call for help always."""
     scene = set_stage(watched)
@@ -73,13 +59,13 @@ def test_a_burst_of_short_calls_blocks_its_range_and_nobody_else(set_stage: SetS
     assert scene.grown("ibcf_pattern_requests_total", pattern="wangiri", result="refused") == 1
     assert scene.grown("ibcf_rejections_total", reason="decide.blocked") == 1
     assert scene.grown("ibcf_alarms_total", name="pattern_found") == 1
-    (held,) = verb(scene, "status")["held"]
+    (held,) = scene.border.verb("status")["held"]
     assert (held["pattern"], held["by"], held["key"]) == ("wangiri", "calling", RANGE)
 
-    assert verb(scene, "policy", "unblock", RANGE) == {"lifted": 1}
+    assert scene.border.verb("policy", "unblock", RANGE) == {"lifted": 1}
     calls(scene, "patterns-uac.xml", f"{RANGE}9002").expect()
     b.expect(CALLS + 3)
     assert scene.border.wait_for_log("pattern.over")["is_lifted"] is True
     records = scene.border.wait_for_records(CALLS + 4)
     assert [record.get("reason") for record in records].count("decide.blocked") == 1
-    assert verb(scene, "status")["held"] == []
+    assert scene.border.verb("status")["held"] == []

@@ -1,14 +1,12 @@
 """A policy that changes under load: by a signal, by the admin endpoint, by its files, and back. No call notices."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.system.conftest import SetStage
-from tests.system.support.border import command
 from tests.system.support.children import wait_until
 from tests.system.support.configuration import Document, section, write
 from tests.system.support.flow import NUMBER_OF_B, PREMIUM_NUMBER, Stage
@@ -41,16 +39,6 @@ def load(scene: Stage) -> tuple[Sipp, Sipp]:
     return caller, b
 
 
-def verb(scene: Stage, *arguments: str) -> dict[str, Any]:
-    """Run a verb against the border and return what it printed."""
-    host, port = scene.border.admin
-    argv = command(*arguments, "--admin", f"{host}:{port}", "--json")
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
-    assert done.stdout, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
 def bar(document: Document) -> None:
     """Refuse premium numbers in other words."""
     section(document, "routes", "no_premium")["reject"] = {"reason": "decide.number_unknown"}
@@ -62,9 +50,9 @@ def test_a_million_numbers_are_swapped_and_swapped_back_under_load(set_stage: Se
     caller, b = load(scene)
 
     with_lists(tmp_path, ENTRIES - 1)
-    told = verb(scene, "policy", "reload")
+    told = scene.border.verb("policy", "reload")
     assert (told["ok"], told["generation"]) == (True, 2)
-    told = verb(scene, "policy", "rollback")
+    told = scene.border.verb("policy", "rollback")
     assert (told["ok"], told["generation"], told["as_generation"]) == (True, 3, 1)
 
     caller.expect(CALLS, deadline_s=90)
@@ -96,13 +84,13 @@ def test_a_changed_file_takes_effect_by_itself_if_its_cases_pass(set_stage: SetS
     write(document, scene.border.configuration)
     refused = scene.border.wait_for_log("config.refused", cause="file")
     assert "must be answered 403; it was answered 404" in refused["faults"][0]
-    policy = verb(scene, "status")["policy"]
+    policy = scene.border.verb("status")["policy"]
     assert policy["in_force"]["generation"] == refused["generation"], "the one before stays"
     assert policy["refused"]["faults"] == refused["faults"]
 
     expect(404)
     assert scene.border.wait_for_log("config.reloaded", cause="file")["cases"] == 1
-    assert verb(scene, "status")["policy"]["refused"] is None
+    assert scene.border.verb("status")["policy"]["refused"] is None
     caller.expect(CALLS, deadline_s=90)
     b.expect(CALLS)
     scene.uac("04-unknown-number/uac.xml", PREMIUM_NUMBER).expect()

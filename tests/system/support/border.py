@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -57,6 +58,15 @@ class Border:
         if self.child.code is None:
             self.child.signal(signal.SIGINT)
         self.child.stop()
+
+    def verb(self, *arguments: str) -> Record:
+        """Run a verb against it and return what it printed."""
+        host, port = self.admin
+        argv = command(*arguments, "--admin", f"{host}:{port}", "--json")
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)  # noqa: S603 - ours
+        assert done.stdout, done.stderr
+        told: Record = json.loads(done.stdout)
+        return told
 
     def target(self, listener: str) -> str:
         """Return the bound address of a listener as SIPp wants it."""
