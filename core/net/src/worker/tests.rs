@@ -335,6 +335,8 @@ fn each_queue_tells_its_limit_and_what_waits_in_it() {
     let limits = [
         ("questions", 8_192),
         ("events", 65_536),
+        ("samples", 256),
+        ("trace", 2_048),
         ("handover", 2 * 8_192),
         ("answers", 2 * 16_384),
         ("charging", 2 * 100_000),

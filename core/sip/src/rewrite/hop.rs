@@ -69,6 +69,9 @@ pub fn via_received(draft: &mut Draft<'_>, source: SocketAddr) {
 pub fn report_overload(draft: &mut Draft<'_>, report: Option<OverloadReport>) {
     let Some(at) = draft.first(HeaderId::Via).map(|header| header.at) else { return };
     draft.edit_value(at, |value, out| {
+        if report.is_none() && !may_have_overload(value) {
+            return false;
+        }
         let (top, rest) = split_first(value);
         let Ok(via) = Via::parse(top) else { return false };
         if report.is_none() && !via.has_overload() {
@@ -84,6 +87,11 @@ pub fn report_overload(draft: &mut Draft<'_>, report: Option<OverloadReport>) {
         finish(report, rest, out);
         true
     });
+}
+
+/// Could a parameter of overload control be in *value*? Nearly always this says no, and saves reading it.
+fn may_have_overload(value: &[u8]) -> bool {
+    memchr::memchr2_iter(b'o', b'O', value).any(|at| matches!(value.get(at + 1), Some(b'c' | b'C')))
 }
 
 /// Says the Via all that is to be known of where it came from, and no more?
