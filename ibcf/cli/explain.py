@@ -55,6 +55,7 @@ def explain(
     capture: Annotated[Path | None, typer.Option("--pcap", help="A capture, pcap or pcapng, and in it ...")] = None,
     frame: Annotated[int, typer.Option("--frame", min=1, help="... the frame that the message ends in.")] = 1,
     number: Annotated[str | None, typer.Option("--number", help="A number to call instead: +441632960083.")] = None,
+    calling: Annotated[str | None, typer.Option("--calling", help="With --number: the number that calls.")] = None,
     method: Annotated[str, typer.Option("--method", help="With --number: another method.")] = "INVITE",
     at: Annotated[
         str | None,
@@ -70,13 +71,16 @@ def explain(
     loaded = read(config)
     if sum(given is not None for given in (message, capture, number)) != 1:
         raise typer.BadParameter("give one of --message, --pcap and --number")
+    if calling is not None and number is None:
+        raise typer.BadParameter("belongs to --number", param_hint="--calling")
     captured = None if capture is None else _captured(capture, frame)
     peer = _peer(sender, captured, loaded.config)
     if captured is not None:
         now_ms = captured.unix_ms if at is None else _moment_ms(at)
         arrival = Arrival(peer, captured.data, now_ms)
     else:
-        arrival = Arrival(peer, _message(message, number, method, peer, loaded.config), _moment_ms(at))
+        made = None if number is None else _made(number, calling, method, peer, loaded.config)
+        arrival = Arrival(peer, _message(message) if made is None else made, _moment_ms(at))
     told = asyncio.run(_explain(checked_snapshot(loaded), arrival, loaded.config))
     if json:
         print_json(_as_json(told, loaded.config))
@@ -109,14 +113,22 @@ def _peer(sender: str | None, captured: Captured | None, config: Config) -> Peer
     return peer
 
 
-def _message(path: Path | None, number: str | None, method: str, peer: Peer, config: Config) -> bytes:
-    if number is not None:
-        plain = re.sub(r"[-.() ]", "", number)
-        if not re.fullmatch(r"\+[0-9]{1,15}", plain):
-            raise typer.BadParameter(f'"{number}" is not + and up to 15 digits', param_hint="--number")
-        if not re.fullmatch(r"[A-Z]{1,32}", method):
-            raise typer.BadParameter("a method is written in capitals: INVITE, MESSAGE", param_hint="--method")
-        return request_to(plain, peer=peer, config=config, method=method)
+def _made(number: str, calling: str | None, method: str, peer: Peer, config: Config) -> bytes:
+    """Return a request from one number to another."""
+    if not re.fullmatch(r"[A-Z]{1,32}", method):
+        raise typer.BadParameter("a method is written in capitals: INVITE, MESSAGE", param_hint="--method")
+    caller = None if calling is None else _global(calling, "--calling")
+    return request_to(_global(number, "--number"), peer=peer, config=config, method=method, calling=caller)
+
+
+def _global(number: str, option: str) -> str:
+    plain = re.sub(r"[-.() ]", "", number)
+    if not re.fullmatch(r"\+[0-9]{1,15}", plain):
+        raise typer.BadParameter(f'"{number}" is not + and up to 15 digits', param_hint=option)
+    return plain
+
+
+def _message(path: Path | None) -> bytes:
     try:
         if str(path) == "-":
             data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 1)

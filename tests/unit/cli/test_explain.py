@@ -67,6 +67,15 @@ def test_a_refusal_shows_the_answer_and_its_reason(run: Run) -> None:
     assert "bytes to 127.0.0.2:5060" in result.stdout
 
 
+def test_a_pair_of_numbers_stands_for_a_call(run: Run) -> None:
+    """Blanks and dashes are for the reader."""
+    pair = ("--number", "+44 1632 960083", "--calling", "+33-142-00-00-00")
+    result = run("explain", "--config", DEMO, "--from", "carrier_a", "--json", *pair)
+    received = msgspec.json.decode(result.stdout)["received"]
+    assert received.startswith("INVITE tel:+441632960083 SIP/2.0\n")
+    assert "\nFrom: <tel:+33142000000>;tag=" in received
+
+
 @pytest.mark.parametrize("dash", [False, True])
 def test_a_message_comes_from_a_file_or_from_standard_input(run: Run, *, dash: bool) -> None:
     """A message saved with plain line ends is taken as it was meant."""
@@ -91,6 +100,11 @@ def test_a_message_comes_from_a_file_or_from_standard_input(run: Run, *, dash: b
         (("--from", "carrier_a", "--number", "+1", "--message", "m"), "give one of --message, --pcap and --number"),
         (("--from", "carrier_a", "--number", "01632960083"), "is not + and up to 15 digits"),
         (("--from", "carrier_a", "--number", "+1", "--method", "invite"), "a method is written in capitals"),
+        (
+            ("--from", "carrier_a", "--number", "+1", "--calling", "anonymous"),
+            '"anonymous" is not + and up to 15 digits',
+        ),
+        (("--from", "carrier_a", "--message", "m", "--calling", "+1"), "belongs to --number"),
         (("--from", "carrier_a", "--message", "absent.sip"), "absent.sip: No such file or directory"),
     ],
 )
