@@ -11,6 +11,7 @@ there; the longest wait for an answer is the gap, beside that of a time without 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Child
+from benchmarks.children import NICE, Child
 from benchmarks.place import Cores
 from ibcf.admin.client import post
 
@@ -90,6 +91,8 @@ class Probe:
         self._thread.join()
 
     def _run(self) -> None:
+        with contextlib.suppress(PermissionError):  # as the border: else it is this thread that waits for a core
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.bind(("127.0.0.1", 0))
             udp.settimeout(5)
