@@ -15,6 +15,7 @@ from ibcf.policy.ranges import gaps, overlaps
 from ibcf.policy.reach import may_meet, unreachable
 from ibcf.policy.rewrites import idle_rewrites
 from ibcf.policy.screened import needed_headers, useless_types
+from ibcf.policy.signatures import broken_signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +50,7 @@ def lint(loaded: Loaded) -> list[Fault]:
     config = loaded.config
     checks = (
         *(_keys, _certificates, _agreements, _peers, _enum_services, _routes, _ranges, _returns, _loops, _lookups),
-        *(_header_rules, needed_headers, useless_types, idle_rewrites, _limits, _patterns, _unused),
+        *(_header_rules, broken_signatures, needed_headers, useless_types, idle_rewrites, _limits, _patterns, _unused),
     )
     findings = [finding for check in checks for finding in check(config)]
     return sorted(loaded.tree.fault(path, problem) for path, problem in findings)
