@@ -52,6 +52,22 @@ fn lines_of(sent: &Sent, names: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_record_names_the_call_whatever_was_taken_out_before_its_names() {
+    let mut world = screening(&json!({"headers": {"remove": ["Call-Info"]}}));
+    let extra = ["P-Asserted-Identity: <tel:+441632960000>", "Session-ID: 11;remote=00"];
+    let text =
+        invite("s1", &extra, "").replacen("Max-Forwards", "Call-Info: <http://x/y>\r\nMax-Forwards", 1);
+    let sent = world.receive(B, &text);
+    let forwarded = only(&sent, "INVITE").clone();
+    assert!(!forwarded.text.contains("Call-Info"));
+    world.receive(A, &respond(&forwarded, "486 Busy Here", "ta", &[]));
+    let record = &world.records()[0];
+    assert_eq!((&*record.call_id, &*record.from), ("s1@a.example", "sip:alice@a.example"));
+    assert_eq!(record.calling.as_slice(), ["tel:+441632960000"]);
+    assert_eq!(record.session_id.as_deref(), Some("11;remote=00"));
+}
+
+#[test]
 fn headers_that_are_removed_are_gone_and_the_rest_is_as_it_came() {
     let section = json!({"headers": {"remove": ["Call-Info", "X-Own", "s"]}});
     let extra = [

@@ -25,19 +25,10 @@ impl Border {
         self.scratch = scratch;
         bytes
     }
+}
 
-    /// Hands *message* to *go_on* as [`Border::cleaned`] has it.
-    pub(super) fn with_cleaned<R>(
-        &mut self,
-        message: &Message<'_>,
-        agreement: &Agreement,
-        scope: &mut Scope<'_>,
-        go_on: impl FnOnce(&mut Self, &Message<'_>, &mut Scope<'_>) -> R,
-    ) -> R {
-        let Some(bytes) = self.cleaned(message, agreement, scope) else { return go_on(self, message, scope) };
-        let mut index = HeaderIndex::default();
-        let cleaned = parse::parse_kept(&bytes, &mut index)
-            .expect("INVARIANT: a draft of a message that was read writes one that can be read");
-        go_on(self, &cleaned, scope)
-    }
+/// Reads what [`Border::cleaned`] wrote.
+pub(super) fn parse_cleaned<'a>(bytes: &'a [u8], index: &'a mut HeaderIndex) -> Message<'a> {
+    parse::parse_kept(bytes, index)
+        .expect("INVARIANT: a draft of a message that was read writes one that can be read")
 }

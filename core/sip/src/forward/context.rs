@@ -12,7 +12,7 @@ use crate::border::{Generation, Scope};
 use crate::decide::{CachedAnswer, Planned, RouteChoice};
 use crate::flow::Flow;
 use crate::input::EnumOutcome;
-use crate::message::Method;
+use crate::message::{Message, Method};
 use crate::reason::Reason;
 use crate::snapshot::{Direction, EnumIndex, LimiterIndex, PeerIndex};
 use crate::time::Time;
@@ -272,6 +272,14 @@ impl RequestContext {
     pub(crate) fn method(&self) -> Method<'_> {
         let end = memchr::memchr(b' ', &self.request).unwrap_or(0);
         Method::from_bytes(self.request.get(..end).unwrap_or_default())
+    }
+
+    /// Keeps *message* as what it came as, with the places of the names in it.
+    pub(super) fn take_request(&mut self, message: &Message<'_>) {
+        self.request = message.bytes().into();
+        if self.is_initial {
+            self.named = Named::find(message);
+        }
     }
 
     pub(crate) fn is_emergency(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::admit::Rate;
 use crate::border::{Border, BranchId, Generation, Received, Scope};
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::message::{HeaderId, Message, Method, NameAddr, Uri};
+use crate::message::{HeaderId, HeaderIndex, Message, Method, NameAddr, Uri};
 use crate::reason::Reason;
 use crate::rewrite::{Ticket, TokenError, host_tag, peer_tag, place_tag};
 use crate::screen::Rejection;
@@ -18,6 +18,7 @@ use crate::trace::Stage;
 use crate::transaction::SlotId;
 
 use super::branch::{Crossing, caller_hash};
+use super::cleaning::parse_cleaned;
 use super::request::OwnRoutes;
 use super::stream::transport_of;
 use super::{DialogRoute, RequestContext};
@@ -151,9 +152,14 @@ impl Border {
         };
         let mut bytes = std::mem::take(&mut self.outgoing);
         bytes.clear();
-        self.with_cleaned(message, agreement, scope, |border, cleaned, scope| {
-            border.write_request(cleaned, request, &crossing, &mut bytes, scope)
-        });
+        match self.cleaned(message, agreement, scope) {
+            None => self.write_request(message, request, &crossing, &mut bytes, scope),
+            Some(cleaned) => {
+                let mut index = HeaderIndex::default();
+                let cleaned = parse_cleaned(&cleaned, &mut index);
+                self.write_request(&cleaned, request, &crossing, &mut bytes, scope)
+            }
+        };
         scope.step(
             Stage::Forward,
             None,

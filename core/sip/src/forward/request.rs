@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::cleaning::parse_cleaned;
 use super::exemption::Exemption;
 use super::places::UpstreamPlace;
 use super::record::Named;
@@ -407,12 +408,13 @@ impl Border {
             || "method, hops, options, sizes".to_owned(),
             Some("RFC 3261 §16.3"),
         );
-        self.with_cleaned(message, agreement, scope, |border, cleaned, scope| {
-            if cleaned.bytes().as_ptr() != message.bytes().as_ptr() {
-                context.request = cleaned.bytes().into(); // of which later tries are made
-            }
-            border.begin_screened(id, context, cleaned, &routes, is_for_us, scope)
-        })
+        let Some(bytes) = self.cleaned(message, agreement, scope) else {
+            return self.begin_screened(id, context, message, &routes, is_for_us, scope);
+        };
+        let mut index = HeaderIndex::default();
+        let cleaned = parse_cleaned(&bytes, &mut index);
+        context.take_request(&cleaned); // of which later tries are made
+        self.begin_screened(id, context, &cleaned, &routes, is_for_us, scope)
     }
 
     /// The stages behind `screen`, for a request without what may not cross.
