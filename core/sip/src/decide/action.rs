@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::hook::{Hook, Refusal};
+use super::hook::Hook;
+use super::refusal::Refusal;
 use crate::reason::Reason;
 use crate::rewrite::{NumberEdit, UriEdit};
 use crate::snapshot::document::{self, Fork, Redirects, RouteAction};
@@ -93,18 +94,14 @@ impl Action {
                     redirects: *redirects,
                 }))
             }
-            RouteAction::Drop {} => {
-                let entry = Reason::Dropped.entry();
-                let phrase = entry.phrase.to_owned();
-                let (reason, status) = (Reason::Dropped, entry.status);
-                Ok(Action::Reject(Refusal { reason, status, phrase, retry_after_s: None }))
-            }
+            RouteAction::Drop {} => Ok(Action::Reject(Refusal::of(Reason::Dropped))),
             RouteAction::Tag { tag } => tag_number(tag, tags, || place("tag")).map(Action::Tag),
             RouteAction::Mirror {} => Ok(Action::Mirror),
             RouteAction::Hook { call, deadline_ms, tags: given, fallback } => {
                 if *deadline_ms == 0 {
                     return Err(SnapshotError::value(place("deadline_ms"), "more than 0"));
                 }
+                let in_fallback = |key: &str| place(&format!("fallback.{key}"));
                 let number = |tag: &String| {
                     tag_number(tag, tags, || place("tags")).map(|number| (tag.clone(), number))
                 };
@@ -112,7 +109,7 @@ impl Action {
                     call: call.clone(),
                     deadline: Duration::from_millis(*deadline_ms),
                     tags: given.iter().map(number).collect::<Result<_, _>>()?,
-                    fallback: fallback.as_ref().map(|one| refusal(one, &place("fallback"))).transpose()?,
+                    fallback: fallback.as_ref().map(|one| refusal(one, &in_fallback)).transpose()?,
                     choice: RouteChoice {
                         failover_statuses: document::failover_default(),
                         attempts_max: document::attempts_default(),
@@ -124,12 +121,7 @@ impl Action {
                 Names::find(&names.limiters, limiter, "limiter", &place("limiter")).map(Action::Limit)
             }
             RouteAction::Rewrite(rewrite) => compile_rewrite(rewrite, names, &place),
-            RouteAction::Reject { reason, status, phrase, retry_after_s } => {
-                let (reason, phrase) = (reason.clone(), phrase.clone());
-                let written =
-                    document::Refusal { reason, status: *status, phrase, retry_after_s: *retry_after_s };
-                refusal(&written, &format!("routes[{at}].action")).map(Action::Reject)
-            }
+            RouteAction::Reject(written) => refusal(written, &place).map(Action::Reject),
         }
     }
 
@@ -167,22 +159,13 @@ fn tag_number(
     u16::try_from(number).map_err(|_| SnapshotError::value(place(), "more than 65,535 tags"))
 }
 
-fn refusal(written: &document::Refusal, place: &str) -> Result<Refusal, SnapshotError> {
-    let reason = Reason::from_id(&written.reason).ok_or_else(|| SnapshotError::Unknown {
-        place: format!("{place}.reason"),
-        kind: "reason",
-        name: written.reason.clone(),
-    })?;
-    let status = written.status.unwrap_or(reason.entry().status);
-    if !(400..700).contains(&status) {
-        let problem = format!("{status} is not 400 to 699");
-        return Err(SnapshotError::value(format!("{place}.status"), problem));
-    }
-    let phrase = written.phrase.clone().unwrap_or_else(|| reason.entry().phrase.to_owned());
-    if phrase.chars().any(char::is_control) {
-        return Err(SnapshotError::value(format!("{place}.phrase"), "holds a control character"));
-    }
-    Ok(Refusal { reason, status, phrase, retry_after_s: written.retry_after_s })
+fn refusal(written: &document::Refusal, place: &impl Fn(&str) -> String) -> Result<Refusal, SnapshotError> {
+    Refusal::compile(written).map_err(|(key, problem)| match key {
+        "reason" => {
+            SnapshotError::Unknown { place: place(key), kind: "reason", name: written.reason.clone() }
+        }
+        _ => SnapshotError::value(place(key), problem),
+    })
 }
 
 fn compile_rewrite(

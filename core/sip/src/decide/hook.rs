@@ -7,18 +7,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::action::RouteChoice;
+use super::refusal::Refusal;
 use crate::message::{Uri, UriKind};
-use crate::reason::Reason;
 use crate::rewrite::HeaderEdit;
-use crate::screen::Rejection;
+use crate::snapshot::document;
 
 /// Edits that one hook may ask for.
 pub const EDITS_MAX: usize = 32;
-/// Characters of a phrase, as for a rule that refuses.
-const PHRASE_CHARS_MAX: usize = 100;
-/// A day, as for a rule that refuses.
-const RETRY_AFTER_S_MAX: u32 = 86_400;
-
 /// What a rule says about its hook.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hook {
@@ -32,30 +27,6 @@ pub struct Hook {
     pub fallback: Option<Refusal>,
     /// How a peer is tried that it names.
     pub choice: RouteChoice,
-}
-
-/// How a request is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why, from the catalogue.
-    pub reason: Reason,
-    /// Status to answer.
-    pub status: u16,
-    /// Its phrase.
-    pub phrase: String,
-    /// How many seconds the sender should stay away.
-    pub retry_after_s: Option<u32>,
-}
-
-impl Refusal {
-    /// Returns what is answered.
-    pub fn rejection(&self) -> Rejection {
-        let rejection = Rejection::with_status(self.reason, self.status, &self.phrase);
-        match self.retry_after_s {
-            Some(seconds) => rejection.with_header("Retry-After", seconds.to_string().into_bytes()),
-            None => rejection,
-        }
-    }
 }
 
 /// What a hook answers.
@@ -77,19 +48,7 @@ pub enum HookVerdict {
         changes: HookChanges,
     },
     /// It is refused.
-    Reject {
-        /// Id of the catalogue.
-        reason: String,
-        /// Another status than the catalogue's.
-        #[serde(default)]
-        status: Option<u16>,
-        /// Another phrase than the catalogue's.
-        #[serde(default)]
-        phrase: Option<String>,
-        /// So many seconds the sender should stay away (RFC 3261 §20.33).
-        #[serde(default)]
-        retry_after_s: Option<u32>,
-    },
+    Reject(document::Refusal),
     /// There is no usable answer: what the rule has for that case follows at once.
     Failed,
 }
@@ -115,28 +74,8 @@ impl HookVerdict {
         match self {
             Self::Failed => None,
             Self::Continue { changes } | Self::Route { changes, .. } => changes.fault(uri_bytes_max),
-            Self::Reject { .. } => self.refusal().err(),
+            Self::Reject(refusal) => Refusal::compile(refusal).err().map(|(_, problem)| problem),
         }
-    }
-
-    /// How the request is refused, if it is.
-    pub fn refusal(&self) -> Result<Option<Refusal>, String> {
-        let Self::Reject { reason, status, phrase, retry_after_s } = self else { return Ok(None) };
-        let found =
-            Reason::from_id(reason).ok_or_else(|| format!("\"{reason}\" is no reason of the catalogue"))?;
-        let entry = found.entry();
-        let status = status.unwrap_or(entry.status);
-        if !(400..700).contains(&status) {
-            return Err(format!("status {status} is not 400 to 699"));
-        }
-        let phrase = phrase.clone().unwrap_or_else(|| entry.phrase.to_owned());
-        if phrase.chars().any(char::is_control) || !(1..=PHRASE_CHARS_MAX).contains(&phrase.chars().count()) {
-            return Err(format!("the phrase is not a line of 1 to {PHRASE_CHARS_MAX} characters"));
-        }
-        if retry_after_s.is_some_and(|seconds| !(1..=RETRY_AFTER_S_MAX).contains(&seconds)) {
-            return Err("retry_after is not 1 second to 1 day".to_owned());
-        }
-        Ok(Some(Refusal { reason: found, status, phrase, retry_after_s: *retry_after_s }))
     }
 }
 

@@ -9,7 +9,9 @@ use smallvec::SmallVec;
 
 use super::action::{Action, Rewrite, RouteChoice};
 use super::condition::{Compiled, Compiler, ListIndex, Lists, Looked, Tables};
-use super::hook::{Hook, Refusal};
+use super::emergency::EmergencyNumbers;
+use super::hook::Hook;
+use super::refusal::Refusal;
 use crate::input::EnumOutcome;
 use crate::message::{Message, Method};
 use crate::snapshot::document::{self, Direction, Side, Transport};
@@ -58,14 +60,22 @@ pub struct Facts<'a> {
     pub number: Option<&'a str>,
     /// The global number of the caller, if it has one.
     pub calling: Option<&'a str>,
-    /// Is it for an emergency service?
+    /// Was it for an emergency service as it came?
     pub emergency: bool,
+    /// What else is, by the Request-URI as it is now; looked at where a rule asks.
+    pub emergency_numbers: Option<&'a EmergencyNumbers>,
     /// What the last ENUM rule led to.
     pub enum_outcome: Option<EnumOutcome>,
     /// The request, where a rule asks for what stands in it (see [`RouteTable::reads_messages`]).
     pub message: Option<&'a Message<'a>>,
     /// When it is asked, in milliseconds since 1970.
     pub unix_ms: u64,
+}
+
+impl Facts<'_> {
+    pub(super) fn is_emergency(&self) -> bool {
+        self.emergency || self.emergency_numbers.is_some_and(|numbers| numbers.holds(self.request_uri))
+    }
 }
 
 /// What the rules decided.

@@ -190,9 +190,8 @@ fn usable<'a>(
     }
     let found = match verdict {
         HookVerdict::Failed => return Err("the hook failed".to_owned()),
-        HookVerdict::Reject { .. } => {
-            let refusal = verdict.refusal()?;
-            return refusal.map(Usable::Reject).ok_or_else(String::new);
+        HookVerdict::Reject(written) => {
+            return Refusal::compile(written).map(Usable::Reject).map_err(|(_, problem)| problem);
         }
         HookVerdict::Continue { changes } => Usable::Continue(changes),
         HookVerdict::Route { peer, changes } => {

@@ -51,7 +51,7 @@ impl Border {
         }
     }
 
-    /// Is the request one of those that *target* asked to be spared (§5.10)? Emergency calls never are.
+    /// Is the request one of those that *target* asked to be spared (§5.10)? What passes every limit never is.
     pub(super) fn is_held_back(
         &self,
         context: &mut RequestContext,

@@ -24,7 +24,7 @@ use crate::transaction::{
 };
 
 /// What a draining node tells its peers to wait before they come back, in seconds.
-const DRAINING_RETRY_AFTER: &[u8] = b"60";
+const DRAINING_RETRY_AFTER_S: u32 = 60;
 
 impl Border {
     pub(crate) fn on_request(
@@ -211,9 +211,7 @@ impl Border {
             return Ok(());
         }
         if self.is_draining {
-            return Err(
-                Rejection::new(Reason::Draining).with_header("Retry-After", DRAINING_RETRY_AFTER.to_vec())
-            );
+            return Err(Rejection::new(Reason::Draining).with_retry_after(Some(DRAINING_RETRY_AFTER_S)));
         }
         if exemption == Some(Exemption::Emergency) {
             return Ok(());

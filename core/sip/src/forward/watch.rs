@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::pattern::{View, Watched};
 use crate::reason::Reason;
 use crate::screen::Rejection;
-use crate::snapshot::{KeyKind, phrase};
+use crate::snapshot::KeyKind;
 use crate::trace::Stage;
 
 use super::RequestContext;
@@ -68,11 +68,6 @@ impl Border {
         let reason = if watched.rate.is_some() { Reason::PatternThrottled } else { Reason::PatternBlocked };
         let text = || reason.entry().text.to_owned();
         scope.step(Stage::Decide, Some(&watched.pattern), "held", text, Some("SEC-22"));
-        let rejection = if watched.status == reason.entry().status {
-            Rejection::new(reason)
-        } else {
-            Rejection::with_status(reason, watched.status, phrase(watched.status))
-        };
-        Err(rejection)
+        Err(Rejection::answering(reason, watched.status))
     }
 }

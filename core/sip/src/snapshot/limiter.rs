@@ -35,30 +35,7 @@ impl Limiter {
 
     /// The refusal of what finds no room.
     pub fn rejection(&self) -> Rejection {
-        let entry = Reason::Limit.entry();
-        let rejection = if self.status == entry.status {
-            Rejection::new(Reason::Limit)
-        } else {
-            Rejection::with_status(Reason::Limit, self.status, phrase(self.status))
-        };
-        match self.retry_after_s {
-            Some(seconds) => rejection.with_header("Retry-After", seconds.to_string().into_bytes()),
-            None => rejection,
-        }
-    }
-}
-
-/// The phrase of a status that is not the catalogue's: that of the reason which has it, and else a plain one.
-pub(crate) fn phrase(status: u16) -> &'static str {
-    match status {
-        480 => "Temporarily Unavailable",
-        486 => "Busy Here",
-        600 => "Busy Everywhere",
-        603 => "Decline",
-        _ => {
-            let known = Reason::ALL.iter().map(|reason| reason.entry()).find(|entry| entry.status == status);
-            known.map_or("Rejected", |entry| entry.phrase)
-        }
+        Rejection::answering(Reason::Limit, self.status).with_retry_after(self.retry_after_s)
     }
 }
 

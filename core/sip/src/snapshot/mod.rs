@@ -19,7 +19,7 @@ pub use document::{
     Direction, KeyKind, Limits, Location, ProbeAccept, Redirects, Side, Transport, UnknownSource,
 };
 pub use limiter::Limiter;
-pub(crate) use limiter::{first_digits, phrase};
+pub(crate) use limiter::first_digits;
 pub use pattern::{Pattern, PatternAction};
 pub use peer::{Peer, PeerHealth};
 

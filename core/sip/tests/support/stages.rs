@@ -66,6 +66,7 @@ pub fn facts<'a>(request_uri: &'a [u8], number: &'a str) -> Facts<'a> {
         enum_outcome: None,
         message: None,
         emergency: false,
+        emergency_numbers: None,
         unix_ms: NOW.unix_ms,
     }
 }

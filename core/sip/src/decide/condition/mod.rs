@@ -401,7 +401,7 @@ impl Test {
             Self::Transports(transports) => transports.contains(&facts.transport),
             Self::Trusted(wanted) => *wanted == facts.trusted,
             Self::Methods(methods) => methods.iter().any(|one| one.as_bytes() == facts.method.as_bytes()),
-            Self::Emergency(wanted) => *wanted == facts.emergency,
+            Self::Emergency(wanted) => *wanted == facts.is_emergency(),
             Self::EnumOutcomes(outcomes) => {
                 facts.enum_outcome.is_some_and(|outcome| outcomes.contains(&outcome))
             }

@@ -38,6 +38,7 @@ fn facts() -> Facts<'static> {
         number: Some("+441632960083"),
         calling: None,
         emergency: false,
+        emergency_numbers: None,
         enum_outcome: None,
         message: None,
         unix_ms: 0,

@@ -46,19 +46,7 @@ pub enum RouteAction {
         redirects: Redirects,
     },
     /// Refuse it.
-    Reject {
-        /// Id of the catalogue.
-        reason: String,
-        /// Another status than the catalogue's.
-        #[serde(default)]
-        status: Option<u16>,
-        /// Another phrase than the catalogue's.
-        #[serde(default)]
-        phrase: Option<String>,
-        /// So many seconds the sender should stay away (RFC 3261 §20.33).
-        #[serde(default)]
-        retry_after_s: Option<u32>,
-    },
+    Reject(Refusal),
     /// Say nothing to whoever sent it.
     Drop {},
     /// Change it; go on with the next rule.
@@ -91,7 +79,7 @@ pub enum RouteAction {
 }
 
 /// How a request is refused.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Refusal {
