@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ibcf.errors import ConfigError
+from ibcf.hooks.failure import described
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -108,7 +109,7 @@ def _module(name: str, folder: Path, known: dict[Path | str, ModuleType], *, aga
         try:
             known[key] = _execute(file, name) if isinstance(key, Path) else _import(name, again=again)
         except (Exception, SystemExit) as error:
-            raise _UnfitError(f'cannot import "{name}": {_told(error)}') from error
+            raise _UnfitError(f'cannot import "{name}": {described(error)}') from error
     return known[key]
 
 
@@ -137,13 +138,3 @@ def _import(name: str, *, again: bool) -> ModuleType:
 
 def _origin(module: ModuleType) -> str:
     return getattr(module, "__file__", None) or module.__name__
-
-
-def _told(error: BaseException) -> str:
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = ""
-    if place is not None and not isinstance(error, ImportError | SyntaxError):
-        where = f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
-    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ibcf.boundary import HookAnswer, HookContinue, HookFailed, HookReject
+from ibcf.hooks.failure import described
 from ibcf.hooks.loop import HookLoop
 from ibcf.hooks.request import view
 from ibcf.hooks.verdict import NonsenseError, checked
@@ -131,7 +132,7 @@ class HookRunner:
             self._suspect(hook, loop)
             return "deadline", None, f"no answer within {seconds * 1000:g} ms"
         if error is not None:
-            return "raised", failed, _told(error)
+            return "raised", failed, described(error)
         try:
             verdict = checked(
                 answer,
@@ -170,11 +171,3 @@ def _outcome(verdict: object) -> Outcome:
     if isinstance(verdict, HookReject):
         return "reject"
     return "continue" if isinstance(verdict, HookContinue) else "route"
-
-
-def _told(error: BaseException) -> str:
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = "" if place is None else f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
-    return f"{type(error).__name__}: {error}{where}"

@@ -110,17 +110,14 @@ def frame_of(message: MirroredMessage) -> bytes | None:
     ends = [parse_bind_address(message.remote), parse_bind_address(message.local)]
     source, destination = ends if message.is_received else ends[::-1]
     udp = dpkt.udp.UDP(sport=source.port, dport=destination.port, ulen=8 + len(data), data=data)
-    if source.address.version == 6:
-        addresses = {"src": source.address.packed, "dst": destination.address.packed}
-        over = (
-            addresses["src"] + addresses["dst"] + udp.ulen.to_bytes(4, "big") + bytes((0, 0, 0, dpkt.ip.IP_PROTO_UDP))
-        )
-        udp.sum = dpkt.in_cksum(over + bytes(udp)) or 0xFFFF  # RFC 8200 §8.1: never 0 over IPv6
-        packet = dpkt.ip6.IP6(nxt=dpkt.ip.IP_PROTO_UDP, hlim=64, plen=udp.ulen, data=udp, **addresses)
-        packet.extension_hdrs = {}
-        return bytes(packet)
     addresses = {"src": source.address.packed, "dst": destination.address.packed}
-    return bytes(dpkt.ip.IP(p=dpkt.ip.IP_PROTO_UDP, len=28 + len(data), data=udp, **addresses))
+    if source.address.version == 4:
+        return bytes(dpkt.ip.IP(p=dpkt.ip.IP_PROTO_UDP, len=28 + len(data), data=udp, **addresses))
+    pseudo_header = b"".join((*addresses.values(), udp.ulen.to_bytes(4, "big"), bytes((0, 0, 0, dpkt.ip.IP_PROTO_UDP))))
+    udp.sum = dpkt.in_cksum(pseudo_header + bytes(udp)) or 0xFFFF  # RFC 8200 §8.1: never 0 over IPv6
+    packet = dpkt.ip6.IP6(nxt=dpkt.ip.IP_PROTO_UDP, hlim=64, plen=udp.ulen, data=udp, **addresses)
+    packet.extension_hdrs = {}
+    return bytes(packet)
 
 
 @dataclass(slots=True)
